@@ -1,0 +1,199 @@
+/**
+ * The shape of `results.json`, schema version 1: what a run found. Milliseconds, microseconds and bytes
+ * are named in the keys. `null` means "not known or not demonstrated", never zero.
+ */
+import type { EngineSemantics } from './vocabulary.ts'
+import type { Decision, TargetVerdict } from '../statistics/verdict.ts'
+
+export type Interval = readonly [low: number | null, high: number | null]
+
+/** Quantiles of one series over all valid rounds; each is the upper edge of its HDR bucket. */
+export interface SeriesResult {
+  readonly n: number
+  readonly p50Ms: number | null
+  readonly p95Ms: number | null
+  readonly p99Ms: number | null
+  readonly p999Ms: number | null
+  readonly maxMs: number | null
+  /** 95 % intervals, `[null, null]` below the n that an interval needs. */
+  readonly intervals: { readonly p50Ms: Interval; readonly p95Ms: Interval; readonly p99Ms: Interval; readonly p999Ms: Interval }
+}
+
+export interface ExchangeCounts {
+  readonly scheduled: number
+  readonly completed: number
+  readonly refused: number
+  readonly timedOut: number
+  readonly lost: number
+  readonly duplicated: number
+  readonly wireDuplicates: number
+  readonly phantom: number
+  readonly misdelivered: number
+  readonly reordered: number
+  readonly doubleTerminal: number
+  readonly corrupt: number
+  readonly late: number
+  readonly unexpected: number
+}
+
+export interface StageResult {
+  readonly n: number
+  readonly p50Us: number | null
+  readonly p99Us: number | null
+}
+
+export const stageNames = ['verify', 'nonce', 'rateLimit', 'schema', 'storeWait', 'push', 'total'] as const
+export type StageName = (typeof stageNames)[number]
+
+export interface EngineResult {
+  /** Unique in the run: the spec as given, with `#2` … on repetition. */
+  readonly label: string
+  readonly name: string
+  readonly options: Readonly<Record<string, string>>
+  readonly role: 'baseline' | 'candidate'
+  readonly host: 'thread' | 'process' | 'url'
+  readonly transport: 'websocket' | 'sse' | 'http'
+  readonly semantics: EngineSemantics
+  /** Whether the semantics were observed on an engine this run started, or declared for a remote one. */
+  readonly semanticsBasis: 'started-by-this-run' | 'declared'
+  readonly validRounds: number
+  readonly exchanges: ExchangeCounts
+  readonly delivery: SeriesResult
+  readonly roundTrip: SeriesResult
+  readonly serviceTime: SeriesResult
+  readonly throughputPerSecond: number | null
+  readonly offeredPerSecond: number
+  readonly errorRate: number | null
+  readonly stages?: Readonly<Record<StageName, StageResult>>
+  readonly polling?: {
+    readonly databaseQueries: number
+    readonly emptyPolls: number
+    readonly heldConnections: number
+    readonly pollTimeouts: number
+    readonly wastedPolls: number
+    /** Of one leg, for a loop that sleeps `intervalMs` between checks: uniform over 0 … interval. */
+    readonly theoreticalDelivery: { readonly intervalMs: number; readonly meanMs: number; readonly maxMs: number }
+  }
+  readonly resources: {
+    readonly rssMaxBytes: number | null
+    /** Why a figure of `resources` is null, by key. */
+    readonly nullReasons: Readonly<Record<string, string>>
+    readonly heapMaxBytes: number | null
+    readonly cpuPercent: number | null
+    readonly cpuUsPerExchange: number | null
+    readonly eventLoopP99Ms: number | null
+    readonly openConnectionsMax: number | null
+    readonly walBytesMax: number | null
+    readonly commits: number | null
+  }
+}
+
+export interface ComparisonResult {
+  readonly baseline: string
+  readonly candidate: string
+  readonly metric: 'roundTrip' | 'delivery' | 'serviceTime'
+  readonly quantile: 'p50' | 'p95' | 'p99'
+  /** Baseline over candidate, the median of the per-round ratios: 30 means "thirty times faster". */
+  readonly ratio: number | null
+  readonly low: number | null
+  readonly high: number | null
+  readonly rounds: number
+  readonly verdict: 'faster' | 'slower' | '~' | 'NOT_DEMONSTRATED'
+}
+
+export interface TargetResult {
+  readonly expression: string
+  readonly title: string
+  readonly verdict: TargetVerdict
+  readonly mandatory: boolean
+  readonly value: number | null
+  readonly low: number | null
+  readonly high: number | null
+  readonly n: number
+  /** What the verdict needs, e.g. `n >= 299`, `agents >= 10000`. */
+  readonly required: string
+  readonly unit: string
+  /** Empty, or why the verdict is NOT_DEMONSTRATED. */
+  readonly reason: string
+}
+
+export type ClaimVerdict = 'SHOWN' | 'REFUTED' | 'NOT_SHOWN'
+
+export interface ClaimResult {
+  readonly id: string
+  readonly source: string
+  readonly statement: string
+  readonly value: number | null
+  readonly low: number | null
+  readonly high: number | null
+  readonly verdict: ClaimVerdict
+  /** Why, in one sentence; for NOT_SHOWN, what would show it. */
+  readonly reason: string
+}
+
+export interface GeneratorResult {
+  readonly valid: boolean
+  readonly reasons: readonly string[]
+  readonly achievedRatio: number | null
+  readonly latenessP99Ms: number | null
+  readonly eventLoopP99Ms: number | null
+  readonly cpuPercent: number | null
+}
+
+export interface InvalidRound {
+  readonly round: number
+  readonly engine: string
+  readonly reasons: readonly string[]
+}
+
+export interface ResultsDocument {
+  readonly schemaVersion: 1
+  readonly runId: string
+  readonly suite: 'comparison'
+  readonly profile: 'smoke' | 'standard' | 'full'
+  /** In words: what the decision covers, e.g. "100 agents, 200 exchanges/s, 10 × 3 s, websocket, loopback". */
+  readonly scope: string
+  readonly decision: Decision
+  readonly exitCode: number
+  /** One line each: what led to the decision. */
+  readonly decisionReasons: readonly string[]
+  readonly conditions: readonly { readonly id: string; readonly text: string }[]
+  /** What this run cannot say, each with the command that would show it. */
+  readonly notAssessed: readonly { readonly what: string; readonly command: string }[]
+  readonly seed: string
+  readonly engines: readonly EngineResult[]
+  readonly comparisons: readonly ComparisonResult[]
+  readonly targets: readonly TargetResult[]
+  readonly claims: readonly ClaimResult[]
+  readonly generator: GeneratorResult
+  readonly ledger: { readonly state: 'COMPLETE' | 'UNKNOWN'; readonly reasons: readonly string[] }
+  readonly invalidRounds: readonly InvalidRound[]
+  readonly plannedRounds: number
+  readonly environment: Environment
+}
+
+/** A fact of the machine, or null with the reason why it is not known. */
+export interface Fact<T> {
+  readonly value: T | null
+  readonly reason?: string
+}
+
+/** Where the run was made. Host names, user names and absolute paths never appear here. */
+export interface Environment {
+  readonly lighthouseVersion: string
+  readonly commit: Fact<string>
+  readonly dirty: Fact<boolean>
+  readonly lockfileSha256: Fact<string>
+  readonly nodeVersion: string
+  readonly libraries: Readonly<Record<string, string>>
+  readonly platform: string
+  readonly kernel: string
+  readonly cpuModel: string
+  readonly logicalCpus: number
+  readonly memoryBytes: number
+  readonly descriptorLimit: Fact<number>
+  readonly loadAverageBefore: readonly number[]
+  readonly loadAverageAfter: readonly number[]
+  readonly stealPercent: Fact<number>
+  readonly foreignCpuPercent: Fact<number>
+}

@@ -1,0 +1,100 @@
+/**
+ * What one measured round leaves behind, and what a run leaves in all: the raw material from which every
+ * published figure is derived (and derived again by a verifier). One folder per round holds `round.json`
+ * (a RoundEvidence) and `histograms.hlog` (HDR log, V2, one tagged line per series and 1-second block).
+ *
+ * Tags of `histograms.hlog`: `delivery`, `roundTrip`, `serviceTime` (microseconds, one line per 1 s block of
+ * the schedule, in order), `lateness` (microseconds, one line), `stage.<name>` (nanoseconds, one line).
+ */
+import type { EngineSemantics } from './vocabulary.ts'
+import type { Environment, ExchangeCounts } from './results-document.ts'
+
+export interface RoundEvidence {
+  readonly schemaVersion: 1
+  /** 0-based place in the plan; repeats of an invalid round keep the number and raise `attempt`. */
+  readonly round: number
+  readonly attempt: number
+  readonly engine: string
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly drainMs: number
+  readonly counts: ExchangeCounts
+  readonly ledger: { readonly state: 'COMPLETE' | 'UNKNOWN'; readonly reasons: readonly string[] }
+  /** First 32 anomalies per class, as text without payloads. */
+  readonly anomalies: readonly string[]
+  /** Samples that no histogram holds. A non-zero count is a reason for INVALID. */
+  readonly samples: { readonly negative: number; readonly outOfRange: number }
+  readonly audit: RoundAudit
+  readonly client: Readonly<Record<string, number>>
+  readonly engineStats: Readonly<Record<string, number | null>>
+  readonly resources: ResourceSummary
+}
+
+export interface RoundAudit {
+  readonly valid: boolean
+  readonly reasons: readonly string[]
+  readonly scheduled: number
+  /** Sent within the round's schedule window plus the lateness bound. */
+  readonly sent: number
+  readonly achievedRatio: number
+  readonly latenessP99Ms: number
+  readonly eventLoopP99Ms: number
+  readonly cpuPercent: number
+  readonly stealPercent: number | null
+  readonly foreignCpuPercent: number | null
+}
+
+/** Of the engine's own thread or process during the round. `null` with a reason in `nullReasons`. */
+export interface ResourceSummary {
+  readonly rssMaxBytes: number | null
+  readonly heapMaxBytes: number | null
+  readonly cpuUs: number | null
+  readonly eventLoopP99Ms: number | null
+  readonly openConnectionsMax: number | null
+  readonly walBytesMax: number | null
+  readonly nullReasons: Readonly<Record<string, string>>
+}
+
+export interface EngineArm {
+  readonly label: string
+  readonly name: string
+  readonly options: Readonly<Record<string, string>>
+  readonly role: 'baseline' | 'candidate'
+  readonly host: 'thread' | 'process' | 'url'
+  readonly transport: 'websocket' | 'sse' | 'http'
+  readonly semantics: EngineSemantics
+  readonly semanticsBasis: 'started-by-this-run' | 'declared'
+}
+
+/** `run.json`: everything that was fixed before the first measured round, plus the environment. */
+export interface RunManifest {
+  readonly schemaVersion: 1
+  readonly runId: string
+  readonly suite: 'comparison'
+  readonly profile: 'smoke' | 'standard' | 'full'
+  readonly startedAt: string
+  readonly seed: string
+  readonly plan: {
+    readonly agents: number
+    readonly ratePerSecond: number
+    readonly rounds: number
+    readonly minimumRounds: number
+    readonly roundDurationMs: number
+    readonly warmupMs: number
+    readonly deadlineMs: number
+    readonly pattern: string
+    readonly payloadBytes: number
+    readonly pacing: 'timer' | 'spin'
+    readonly loadModel: 'open' | 'closed'
+    readonly durability: string
+    /** Order of engine labels in each round, drawn from the seed. */
+    readonly order: readonly (readonly string[])[]
+  }
+  readonly engines: readonly EngineArm[]
+  readonly targets: { readonly source: string; readonly sha256: string }
+  readonly claims: { readonly source: string; readonly sha256: string }
+  readonly environment: Environment
+  /** Set when the run ended; absent in the directory of a killed run. */
+  readonly finishedAt?: string
+  readonly interrupted?: boolean
+}

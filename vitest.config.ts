@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+
+const common = { disableConsoleIntercept: true, testTimeout: 20_000, hookTimeout: 20_000, teardownTimeout: 10_000 }
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...common, name: 'unit', include: ['test/{unit,property,golden}/**/*.test.ts'] } },
+      {
+        test: {
+          ...common,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+})
