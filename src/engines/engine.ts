@@ -142,11 +142,18 @@ export interface EngineStats {
   readonly stages: readonly EncodedSeries[]
 }
 
+export interface EngineGauges {
+  readonly openConnections: number
+  readonly walBytes: number | null
+}
+
 export interface EngineServer {
   /** http(s)://host:port the clients use. */
   readonly url: string
   readonly semantics: EngineSemantics
   stats(): EngineStats
+  /** Cheap readings for a sampler that looks several times a second. */
+  gauges(): EngineGauges
   resetStats(): void
   /** Stops accepting, answers what is in flight, flushes, closes the store. Bounded by 5 s. */
   close(): Promise<void>

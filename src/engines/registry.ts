@@ -1,0 +1,28 @@
+/**
+ * Names the engines. Modules load on first use, so that `--help` never pays for an engine.
+ */
+import { LighthouseError } from '../platform/errors.ts'
+import type { EngineDefinition } from './engine.ts'
+
+export const engineNames = ['polling', 'hybrid', 'elicitation'] as const
+export type EngineName = (typeof engineNames)[number]
+
+function isEngineName(name: string): name is EngineName {
+  return engineNames.some((known) => known === name)
+}
+
+export async function loadEngine(name: string): Promise<EngineDefinition> {
+  if (!isEngineName(name)) {
+    throw new LighthouseError('USAGE', `there is no engine called '${name}'`, {
+      suggestions: [`Choose one of: ${engineNames.join(', ')}.`],
+    })
+  }
+  switch (name) {
+    case 'polling':
+      return (await import('./polling/definition.ts')).pollingEngine
+    case 'hybrid':
+      return (await import('./polling/definition.ts')).hybridEngine
+    case 'elicitation':
+      return (await import('./elicitation/definition.ts')).elicitationEngine
+  }
+}
