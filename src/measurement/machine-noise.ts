@@ -39,7 +39,10 @@ export function readMachineCpu(): MachineCpu | null {
 /** Pure part of `readMachineCpu`: null when the text is not that of /proc/stat. */
 export function parseMachineCpu(text: string): MachineCpu | null {
   const lines = text.split('\n')
-  const fields = /^cpu +(\d+(?: \d+){7,})$/.exec(lines[0]?.trimEnd() ?? '')?.[1]?.split(' ').map(Number)
+  const fields = /^cpu +(\d+(?: \d+){7,})$/
+    .exec(lines[0]?.trimEnd() ?? '')?.[1]
+    ?.split(' ')
+    .map(Number)
   const cpus = lines.filter((line) => /^cpu\d+ /.test(line)).length
   if (fields === undefined || cpus === 0) return null
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields

@@ -1,6 +1,12 @@
 /** The log against the library's own reader, and against one planted fault per rule of the strict reader. */
 import { deflateSync } from 'node:zlib'
-import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, HistogramLogReader, JsHistogram } from 'hdr-histogram-js'
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  HistogramLogReader,
+  JsHistogram,
+} from 'hdr-histogram-js'
 import { describe, expect, it } from 'vitest'
 import { decodeHistogram } from '../../../src/measurement/histogram-codec.ts'
 import {
