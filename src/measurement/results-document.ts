@@ -16,7 +16,12 @@ export interface SeriesResult {
   readonly p999Ms: number | null
   readonly maxMs: number | null
   /** 95 % intervals, `[null, null]` below the n that an interval needs. */
-  readonly intervals: { readonly p50Ms: Interval; readonly p95Ms: Interval; readonly p99Ms: Interval; readonly p999Ms: Interval }
+  readonly intervals: {
+    readonly p50Ms: Interval
+    readonly p95Ms: Interval
+    readonly p99Ms: Interval
+    readonly p999Ms: Interval
+  }
 }
 
 export interface ExchangeCounts {

@@ -84,7 +84,7 @@ class PeerHandle implements Peer {
   }
 
   request(type: string, payload: unknown, timeoutMs: number): Promise<unknown> {
-    if (this.exitReason !== null) return Promise.reject(this.goneError(type))
+    if (this.exitReason !== null) return Promise.reject(this.goneError(`'${type}'`))
     const id = this.nextId++
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -187,13 +187,17 @@ function startProcess(entry: URL, handle: PeerHandle, options: PeerOptions): Cha
   child.stderr.on('data', (chunk: Buffer) => {
     tail = (tail + chunk.toString('utf8')).slice(-stderrTailBytes)
   })
-  child.on('message', (message: unknown) => handle.receive(message as Message))
-  child.on('exit', (code, signal) => handle.ended(`${signal ?? `exit code ${code}`}${tail === '' ? '' : `: ${tail.trim()}`}`))
-  child.on('error', (error) => handle.ended(error.message))
+  const raw = child.nodeChildProcess
+  raw.on('message', (message: unknown) => handle.receive(message as Message))
+  // 'close' and not 'exit', so that the last words on stderr have been read.
+  raw.on('close', (code, signal) =>
+    handle.ended(`${signal ?? `exit code ${code}`}${tail === '' ? '' : `: ${tail.trim()}`}`),
+  )
+  raw.on('error', (error) => handle.ended(error.message))
   return {
     pid: child.pid ?? null,
-    // A failed send means the child is going; its exit event fails the request.
-    send: (message) => void child.send?.(message, () => undefined),
+    // A failed send means the child is going; its close event fails the request.
+    send: (message) => void raw.send(message, () => undefined),
     terminate: async () => {
       child.kill('SIGKILL')
       await child

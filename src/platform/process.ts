@@ -6,7 +6,16 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { LighthouseError } from './errors.ts'
 
-const inherited = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE', 'NODE_EXTRA_CA_CERTS'] as const
+const inherited = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'NODE_COMPILE_CACHE',
+  'NODE_EXTRA_CA_CERTS',
+] as const
 
 /** What threads and children inherit. */
 export function childEnvironment(): Record<string, string> {

@@ -1,0 +1,108 @@
+/**
+ * Starts an engine on its host (a thread, a child process) or points at one that somebody else runs (`url`),
+ * and gives the suite the same few questions to ask of each.
+ *
+ * `--single-threaded-gc` on the child: on a machine whose cores carry both engine and load, parallel scavenges
+ * share the engine's core and made most of the tail (p99 at 15,000 agents fell from about 130 to 60 ms).
+ */
+import { LighthouseError } from '../../platform/errors.ts'
+import { entryModule } from '../../platform/modules.ts'
+import { startPeer, type Peer } from '../../platform/peer.ts'
+import type { EngineSemantics, ServerConfig } from '../engine.ts'
+import { loadEngine } from '../registry.ts'
+import type { EngineReading, EngineStartAnswer, EngineStartRequest } from './engine-host.ts'
+
+export type HostKind = 'thread' | 'process' | 'url'
+
+export const engineNodeFlags = ['--single-threaded-gc', '--max-semi-space-size=32'] as const
+
+const startTimeoutMs = 30_000
+const questionTimeoutMs = 10_000
+const stopTimeoutMs = 8_000
+
+export interface RunningEngine {
+  readonly url: string
+  readonly semantics: EngineSemantics
+  readonly semanticsBasis: 'started-by-this-run' | 'declared'
+  /** Of a child process; null otherwise. */
+  readonly pid: number | null
+  reset(): Promise<void>
+  /** null for a remote engine: nothing of it can be observed. */
+  read(): Promise<EngineReading | null>
+  stop(): Promise<void>
+}
+
+export interface EngineStart {
+  readonly engine: string
+  readonly label: string
+  readonly host: 'thread' | 'process'
+  readonly config: ServerConfig
+}
+
+export async function startEngine(start: EngineStart): Promise<RunningEngine> {
+  const peer = startPeer(entryModule('engines/hosts/engine-host'), {
+    kind: start.host,
+    name: `engine ${start.label}`,
+    nodeFlags: engineNodeFlags,
+  })
+  const request: EngineStartRequest = { engine: start.engine, config: start.config, scope: start.host }
+  let answer: EngineStartAnswer
+  try {
+    answer = (await peer.request('start', request, startTimeoutMs)) as EngineStartAnswer
+  } catch (error) {
+    await peer.kill()
+    if (error instanceof LighthouseError && error.code !== 'INTERNAL') throw error
+    throw new LighthouseError('ENGINE_START', `engine ${start.label} did not start: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  return observed(peer, answer)
+}
+
+function observed(peer: Peer, answer: EngineStartAnswer): RunningEngine {
+  return {
+    url: answer.url,
+    semantics: answer.semantics,
+    semanticsBasis: 'started-by-this-run',
+    pid: peer.pid,
+    async reset() {
+      await peer.request('reset', null, questionTimeoutMs)
+    },
+    async read() {
+      return (await peer.request('read', null, questionTimeoutMs)) as EngineReading
+    },
+    async stop() {
+      try {
+        await peer.request('stop', null, stopTimeoutMs)
+      } finally {
+        await peer.kill()
+      }
+    },
+  }
+}
+
+export interface RemoteEngine {
+  readonly engine: string
+  readonly url: string
+  readonly options: Readonly<Record<string, string>>
+  readonly durability: ServerConfig['durability']
+}
+
+/** An engine that runs elsewhere: its semantics are what the options declare, not what was observed. */
+export async function remoteEngine(remote: RemoteEngine): Promise<RunningEngine> {
+  const definition = await loadEngine(remote.engine)
+  definition.validateOptions(remote.options)
+  return {
+    url: remote.url,
+    semantics: definition.semantics(remote.options, remote.durability),
+    semanticsBasis: 'declared',
+    pid: null,
+    reset: () => Promise.resolve(),
+    read: () => Promise.resolve(null),
+    stop: () => Promise.resolve(),
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

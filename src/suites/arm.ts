@@ -1,0 +1,196 @@
+/**
+ * One arm of a comparison: an engine on its host and, apart from it, a load host that owns both ends of every
+ * exchange. The suite only sees "start", "play this round", "stop".
+ */
+import type { EncodedSeries, EngineStats, ServerConfig } from '../engines/engine.ts'
+import { remoteEngine, startEngine, type RunningEngine } from '../engines/hosts/running-engine.ts'
+import type { LoadStartRequest, LoadStartAnswer } from '../load/load-host.ts'
+import type { RoundPlan, RoundProgress, RoundReport } from '../load/round-plan.ts'
+import { noiseBetween, readMachineCpu, type MachineNoise } from '../measurement/machine-noise.ts'
+import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence } from '../measurement/round-evidence.ts'
+import { entryModule } from '../platform/modules.ts'
+import { startPeer, type Peer } from '../platform/peer.ts'
+import type { PlannedArm } from './comparison-plan.ts'
+
+export interface ArmStart {
+  readonly arm: PlannedArm
+  readonly host: 'thread' | 'process'
+  readonly agents: number
+  readonly transport: 'websocket' | 'sse'
+  readonly server: ServerConfig
+  readonly ca?: string
+  readonly seed: string
+  readonly clockOrigin: number
+  readonly onProgress: (progress: RoundProgress) => void
+}
+
+export interface PlayedRound {
+  readonly evidence: RoundEvidence
+  /** Body of `histograms.hlog` without the engine's stages. */
+  readonly hlog: string
+  readonly stages: readonly EncodedSeries[]
+}
+
+/** Connecting 15,000 agents takes seconds; a minute is a failure. */
+const connectTimeoutMs = 120_000
+const controlTimeoutMs = 15_000
+
+/** Shares of the machine's whole capacity above which a round is not trusted. */
+export const noiseLimits = { stealPercent: 5, foreignCpuPercent: 25 } as const
+
+export class Arm {
+  readonly label: string
+  readonly connectPerSecond: number
+  private readonly start: ArmStart
+  private readonly engine: RunningEngine
+  private readonly load: Peer
+
+  private constructor(start: ArmStart, engine: RunningEngine, load: Peer, connectPerSecond: number) {
+    this.label = start.arm.label
+    this.start = start
+    this.engine = engine
+    this.load = load
+    this.connectPerSecond = connectPerSecond
+  }
+
+  /** Starts both hosts and opens every session. On failure nothing is left running. */
+  static async open(start: ArmStart): Promise<Arm> {
+    const engine = await openEngine(start)
+    const load = startPeer(entryModule('load/load-host'), { kind: start.host, name: `load ${start.arm.label}` })
+    try {
+      const request: LoadStartRequest = {
+        engine: start.arm.name,
+        agents: start.agents,
+        clockOrigin: start.clockOrigin,
+        client: {
+          url: engine.url,
+          options: start.arm.options,
+          transport: start.transport,
+          durability: start.server.durability,
+          enrolmentKey: start.server.enrolmentKey,
+          seed: `${start.seed}/client/${start.arm.label}`,
+          ...(start.ca === undefined ? {} : { ca: start.ca }),
+        },
+      }
+      const answer = (await load.request('start', request, connectTimeoutMs)) as LoadStartAnswer
+      load.onTelemetry((type, payload) => {
+        if (type === 'progress') start.onProgress(payload as RoundProgress)
+      })
+      return new Arm(start, engine, load, answer.connectsPerSecond)
+    } catch (error) {
+      await load.kill()
+      await engine.stop()
+      throw error
+    }
+  }
+
+  /** The arm as the run manifest names it. */
+  describe(): EngineArm {
+    const { arm, host, transport } = this.start
+    return {
+      label: arm.label,
+      name: arm.name,
+      options: arm.options,
+      role: arm.role,
+      host: arm.url === undefined ? host : 'url',
+      transport: arm.name === 'elicitation' ? transport : 'http',
+      semantics: this.engine.semantics,
+      semanticsBasis: this.engine.semanticsBasis,
+    }
+  }
+
+  async play(plan: RoundPlan): Promise<PlayedRound> {
+    await this.engine.reset()
+    const before = readMachineCpu()
+    const ownBefore = process.cpuUsage()
+    const timeoutMs = plan.durationMs + plan.workload.deadlineMs + plan.drainGraceMs + controlTimeoutMs
+    const report = (await this.load.request('round', plan, timeoutMs)) as RoundReport
+    const after = readMachineCpu()
+    const own = process.cpuUsage(ownBefore)
+    const reading = await this.engine.read()
+    await this.load.request('pause', null, controlTimeoutMs)
+    const resources = reading?.resources ?? unobserved
+    const elapsedMs = report.evidence.durationMs + report.evidence.drainMs
+    const childrenUs =
+      this.start.host === 'process'
+        ? (resources.cpuUs ?? 0) + (report.evidence.audit.cpuPercent / 100) * elapsedMs * 1000
+        : 0
+    const noise = noiseBetween(before, after, own.user + own.system + childrenUs, elapsedMs)
+    const audit = withNoise(report.evidence.audit, noise)
+    return {
+      evidence: {
+        ...report.evidence,
+        engine: this.label,
+        audit,
+        engineStats: reading === null ? {} : flatten(reading.stats),
+        resources,
+      },
+      hlog: report.hlog,
+      stages: reading?.stats.stages ?? [],
+    }
+  }
+
+  /** Stops sending at once; the round under way ends as interrupted. */
+  async abort(): Promise<void> {
+    await this.load.request('abort', null, controlTimeoutMs)
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.load.request('close', null, controlTimeoutMs)
+    } finally {
+      await this.load.kill()
+      await this.engine.stop()
+    }
+  }
+}
+
+function openEngine(start: ArmStart): Promise<RunningEngine> {
+  const { arm, server } = start
+  if (arm.url !== undefined) {
+    return remoteEngine({ engine: arm.name, url: arm.url, options: arm.options, durability: server.durability })
+  }
+  return startEngine({ engine: arm.name, label: arm.label, host: start.host, config: server })
+}
+
+const unobserved: ResourceSummary = {
+  rssMaxBytes: null,
+  heapMaxBytes: null,
+  cpuUs: null,
+  eventLoopP99Ms: null,
+  openConnectionsMax: null,
+  walBytesMax: null,
+  nullReasons: {
+    rssMaxBytes: 'remote engine',
+    heapMaxBytes: 'remote engine',
+    cpuUs: 'remote engine',
+    eventLoopP99Ms: 'remote engine',
+    openConnectionsMax: 'remote engine',
+    walBytesMax: 'remote engine',
+  },
+}
+
+/** A round during which the machine was taken away measured the neighbours as well. */
+export function withNoise(audit: RoundAudit, noise: MachineNoise): RoundAudit {
+  const reasons = [...audit.reasons]
+  const { stealPercent, foreignCpuPercent } = noise
+  if (stealPercent !== null && stealPercent > noiseLimits.stealPercent) {
+    reasons.push(
+      `the hypervisor took ${stealPercent.toFixed(1)} % of the machine (limit ${noiseLimits.stealPercent} %)`,
+    )
+  }
+  if (foreignCpuPercent !== null && foreignCpuPercent > noiseLimits.foreignCpuPercent) {
+    reasons.push(
+      `other processes used ${foreignCpuPercent.toFixed(1)} % of the machine (limit ${noiseLimits.foreignCpuPercent} %)`,
+    )
+  }
+  return { ...audit, stealPercent, foreignCpuPercent, reasons, valid: reasons.length === 0 }
+}
+
+/** The numbers of an engine's stats, as the round's evidence keeps them. */
+function flatten(stats: EngineStats): Record<string, number | null> {
+  const { refusals, stages: _stages, ...numbers } = stats
+  const flat: Record<string, number | null> = { ...numbers }
+  for (const [code, count] of Object.entries(refusals)) flat[`refused.${code}`] = count
+  return flat
+}

@@ -1,0 +1,111 @@
+/**
+ * Decides, before anything starts, what a comparison will do: the arms and their roles, the order of engines in
+ * every round (drawn from the seed), which host can hold that many sockets, and how long it all takes.
+ * Pure: the descriptor limit and the seed come in, a plan or a usage error comes out.
+ */
+import { LighthouseError } from '../platform/errors.ts'
+import { seededRandom, shuffled } from '../platform/random.ts'
+
+export interface ArmSpec {
+  /** Unique in the run. */
+  readonly label: string
+  readonly name: string
+  readonly options: Readonly<Record<string, string>>
+  /** Given for an engine that runs elsewhere. */
+  readonly url?: string
+}
+
+export interface PlannedArm extends ArmSpec {
+  readonly role: 'baseline' | 'candidate'
+}
+
+/** Gives the last arm the candidate's role. Throws USAGE for fewer than two arms or more than eight. */
+export function planArms(specs: readonly ArmSpec[]): PlannedArm[] {
+  if (specs.length < 2 || specs.length > 8) {
+    throw new LighthouseError('USAGE', `a comparison takes 2 to 8 engines, ${specs.length} given`, {
+      suggestions: ['Name the baseline first and the candidate last: --engines polling,elicitation.'],
+    })
+  }
+  return specs.map((spec, index) => ({ ...spec, role: index === specs.length - 1 ? 'candidate' : 'baseline' }))
+}
+
+/** Order of labels per round. Each order and its reverse alternate, so that drift within a round cancels in pairs. */
+export function drawOrder(labels: readonly string[], rounds: number, seed: string): string[][] {
+  const random = seededRandom(`${seed}/order`)
+  const order: string[][] = []
+  for (let round = 0; round < rounds; round++) {
+    const previous = order[round - 1]
+    order.push(round % 2 === 1 && previous !== undefined ? previous.toReversed() : shuffled(labels, random))
+  }
+  return order
+}
+
+/** Sockets that one agent needs on either side, and what a process needs beside them. */
+const descriptorsPerAgent = { websocket: 1, http: 1, sse: 1 } as const
+const sharedPoolDescriptors = 512
+const descriptorReserve = 400
+
+export interface HostChoice {
+  readonly host: 'thread' | 'process'
+  /** Set where the choice differs from what was asked for, to be said to the user. */
+  readonly note: string | null
+}
+
+/**
+ * A thread host keeps both ends of every socket of every arm in this process; a process host keeps one end of
+ * one arm in each child. Throws ENVIRONMENT when even that does not fit the descriptor limit.
+ */
+export function chooseHost(
+  asked: 'thread' | 'process',
+  agents: number,
+  startedArms: number,
+  descriptorLimit: number | null,
+): HostChoice {
+  if (descriptorLimit === null) return { host: asked, note: null }
+  const perArm = agents * descriptorsPerAgent.websocket + sharedPoolDescriptors
+  const inProcess = 2 * perArm * startedArms + descriptorReserve
+  const inChild = perArm + descriptorReserve
+  if (asked === 'thread' && inProcess <= descriptorLimit) return { host: 'thread', note: null }
+  if (inChild > descriptorLimit) {
+    throw new LighthouseError(
+      'ENVIRONMENT',
+      `${agents} agents need about ${inChild} file descriptors in one process, the limit is ${descriptorLimit}`,
+      {
+        suggestions: [
+          `Raise the limit (ulimit -n ${inChild}) or use fewer agents (--agents ${maximumAgents(descriptorLimit)}).`,
+        ],
+      },
+    )
+  }
+  if (asked === 'process') return { host: 'process', note: null }
+  return {
+    host: 'process',
+    note: `host process instead of thread: ${agents} agents need ${inProcess} descriptors in one process, the limit is ${descriptorLimit}`,
+  }
+}
+
+function maximumAgents(descriptorLimit: number): number {
+  return Math.max(2, descriptorLimit - descriptorReserve - sharedPoolDescriptors)
+}
+
+export interface TimeInputs {
+  readonly arms: readonly { readonly drainGraceMs: number }[]
+  readonly agents: number
+  readonly rounds: number
+  readonly roundDurationMs: number
+  readonly warmupMs: number
+}
+
+/** Connects below what was measured on two cores (4,500 sessions/s), so that the estimate errs on the long side. */
+const connectsPerSecond = 3_000
+const startUpMs = 1_500
+
+/** Milliseconds a run takes when no round has to be repeated and exchanges end within the grace of their engine. */
+export function estimateMs(inputs: TimeInputs): number {
+  const perRound = inputs.arms.reduce((sum, arm) => sum + inputs.roundDurationMs + arm.drainGraceMs + 150, 0)
+  const perArm = inputs.arms.reduce(
+    (sum, arm) => sum + startUpMs + (inputs.agents / connectsPerSecond) * 1000 + inputs.warmupMs + arm.drainGraceMs,
+    0,
+  )
+  return Math.round(perArm + inputs.rounds * perRound)
+}
