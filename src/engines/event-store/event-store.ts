@@ -23,7 +23,7 @@ export interface StoredEvent {
   readonly producedAtMs: number
 }
 
-/** Rows to append, as parallel arrays of which the first `count` entries are valid. */
+/** Rows to append; parallel arrays of `count` entries. */
 export class RowBatch {
   count = 0
   /** Sum of body lengths: UTF-16 units for text, bytes otherwise. */
@@ -53,9 +53,10 @@ export class RowBatch {
     this.bodyUnits += body.length
   }
 
-  /** Empties the batch for reuse. Bodies are let go, so that a burst of large ones is not kept alive. */
+  /** Empties the batch for reuse; nothing of it is kept alive. */
   clear(): void {
-    this.bodies.fill('', 0, this.count)
+    this.agents.length = this.sources.length = this.kinds.length = 0
+    this.exchanges.length = this.bodies.length = this.producedAtMs.length = 0
     this.count = 0
     this.bodyUnits = 0
   }
