@@ -1,0 +1,76 @@
+/**
+ * The histograms of one round and the log they become. Range 1 µs to 600 s, so that no deadline a plan may
+ * name falls outside; one block per second of the schedule.
+ */
+import { histogramLogHeader, histogramLogLine, seriesLines } from '../measurement/histogram-log.ts'
+import {
+  createBlockedRecorder,
+  createLatencyRecorder,
+  maximumBlocks,
+  type BlockedRecorder,
+  type LatencyRecorder,
+} from '../measurement/latency-recorder.ts'
+import { LighthouseError } from '../platform/errors.ts'
+
+const highestUs = 600_000_000
+
+export class RoundRecorders {
+  readonly delivery: BlockedRecorder
+  readonly roundTrip: BlockedRecorder
+  readonly serviceTime: BlockedRecorder
+  readonly lateness: LatencyRecorder
+  /** Round trips of the whole round, for the display while it runs; never published. */
+  readonly overall: LatencyRecorder
+  private readonly durationMs: number
+
+  /** Throws LighthouseError('USAGE') for a round of more than `maximumBlocks` seconds. */
+  constructor(durationMs: number) {
+    const blocks = Math.ceil(durationMs / 1000)
+    if (blocks > maximumBlocks) {
+      throw new LighthouseError('USAGE', `a round of ${durationMs} ms is longer than ${maximumBlocks} s`, {
+        suggestions: ['Use shorter rounds, and more of them.'],
+      })
+    }
+    this.durationMs = durationMs
+    const range = { unit: 'us', highest: highestUs } as const
+    this.delivery = createBlockedRecorder({ ...range, blocks })
+    this.roundTrip = createBlockedRecorder({ ...range, blocks })
+    this.serviceTime = createBlockedRecorder({ ...range, blocks })
+    this.lateness = createLatencyRecorder(range)
+    this.overall = createLatencyRecorder(range)
+  }
+
+  get negative(): number {
+    return this.published().reduce((sum, recorder) => sum + recorder.negative, 0)
+  }
+
+  get outOfRange(): number {
+    return this.published().reduce((sum, recorder) => sum + recorder.outOfRange, 0)
+  }
+
+  /** 0 when nothing was sent; the audit then has a reason of its own. */
+  get latenessP99Ms(): number {
+    return (this.lateness.quantile(0.99) ?? 0) / 1000
+  }
+
+  /** The whole text of `histograms.hlog` but for the engine's stages. */
+  encode(startedAtMs: number): string {
+    const { durationMs } = this
+    return [
+      histogramLogHeader(startedAtMs),
+      seriesLines('delivery', this.delivery.encodeBlocks(), durationMs),
+      seriesLines('roundTrip', this.roundTrip.encodeBlocks(), durationMs),
+      seriesLines('serviceTime', this.serviceTime.encodeBlocks(), durationMs),
+      histogramLogLine({ tag: 'lateness', startMs: 0, intervalMs: durationMs, histogram: this.lateness.encode() }),
+    ].join('')
+  }
+
+  destroy(): void {
+    for (const recorder of this.published()) recorder.destroy()
+    this.overall.destroy()
+  }
+
+  private published(): readonly (BlockedRecorder | LatencyRecorder)[] {
+    return [this.delivery, this.roundTrip, this.serviceTime, this.lateness]
+  }
+}

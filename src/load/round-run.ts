@@ -1,0 +1,311 @@
+/**
+ * One round under way: owns the exchanges scheduled in it, from the first send to the end of the drain, and
+ * turns the events of the engine client into ledger entries and latency samples. Per exchange it touches
+ * typed arrays and histograms only.
+ *
+ * Three latencies of an exchange, in microseconds, filed under the second in which it was scheduled:
+ * `delivery` (scheduled → recipient holds the question), `roundTrip` (scheduled → requester holds the answer),
+ * `serviceTime` (sent → requester holds the answer); and `lateness` (scheduled → sent). `roundTrip` and
+ * `serviceTime` hold exactly the completed exchanges; what timed out or was refused is in the counts and never
+ * in a latency. In the closed loop all latencies count from the send, and `lateness` from when it was possible.
+ *
+ * The drain ends when everything sent is resolved and nothing arrived for a moment, or `deadlineMs +
+ * drainGraceMs` after the last send. If messages still flowed then, the ledger is UNKNOWN.
+ */
+import { Ledger, type ExpectedExchanges, type LedgerReport } from '../delivery/ledger.ts'
+import type { EngineClient, Leg, Outcome, RefusalCode } from '../engines/engine.ts'
+import type { Cancel } from '../platform/clock.ts'
+import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
+import { ClosedLoop } from './closed-loop.ts'
+import { Injector } from './injector.ts'
+import type { RoundPlan, RoundProgress } from './round-plan.ts'
+import { RoundRecorders } from './round-recorders.ts'
+import { actionName, buildSchedule, type Schedule } from './schedule.ts'
+import type { Pacer, Sender } from './sender.ts'
+import type { GeneratorGauge, Timing } from './timing.ts'
+
+/** An engine decides the end itself and may take 100 ms to tell it; only what comes later counts as late. */
+const engineExpiryToleranceMs = 100
+/** Time between the start of a round and its zero, so that the first arrival is not late. */
+const leadMs = 10
+const drainCheckMs = 5
+/** A redelivery follows its original closely; whatever comes after the round shows as a message of an earlier round. */
+const settleMs = 50
+const progressMs = 250
+
+export interface RoundSetup {
+  readonly plan: RoundPlan
+  readonly client: EngineClient
+  readonly timing: Timing
+  readonly gauge: GeneratorGauge
+  readonly onProgress: ((progress: RoundProgress) => void) | null
+  /** Agents without a session right now. */
+  readonly disconnected: () => number
+}
+
+/** What a finished round knows, before it is put into words. */
+export interface RoundOutcome {
+  readonly plan: RoundPlan
+  readonly ledger: LedgerReport
+  readonly recorders: RoundRecorders
+  readonly startedAtMs: number
+  readonly drainMs: number
+  readonly sentInTime: number
+  readonly cpuPercent: number
+  readonly eventLoopP99Ms: number
+  readonly interrupted: boolean
+}
+
+export class RoundRun implements Sender {
+  readonly ledger: Ledger
+  private readonly setup: RoundSetup
+  private readonly schedule: Schedule
+  private readonly pool: BodyPool
+  private readonly pacer: Pacer
+  private readonly recorders: RoundRecorders
+  /** All in nanoseconds from the start of the round; NaN until it happened. */
+  private readonly sentAtNs: Float64Array
+  private readonly deliveredAtNs: Float64Array
+  private readonly answeredAtNs: Float64Array
+  private readonly resultAtNs: Float64Array
+  /** What latencies count from: the schedule, or the send in the closed loop. */
+  private readonly countedFromNs: Float64Array
+  private readonly overdueNs: number
+  private startNs = 0
+  private startedAtMs = 0
+  private lastSentNs = 0
+  private lastArrivalNs = 0
+  private sentInTime = 0
+  private cpuAtStartUs = 0
+  private cpuPercent = 0
+  private eventLoopP99Ms = 0
+  private timers: Cancel[] = []
+  private finish: ((interrupted: boolean) => void) | null = null
+  private fail: ((error: unknown) => void) | null = null
+
+  constructor(setup: RoundSetup) {
+    const { plan, timing, client } = setup
+    this.setup = setup
+    this.pool = createBodyPool(plan.seed, plan.workload.payloadBytes)
+    const schedule = buildSchedule(plan.workload, plan.seed, plan.durationMs, this.pool.questions.length)
+    this.schedule = schedule
+    const { expiry } = client.semantics
+    this.overdueNs = (plan.workload.deadlineMs + (expiry === 'engine' ? engineExpiryToleranceMs : 0)) * 1e6
+    this.ledger = new Ledger(expectedOf(schedule, this.pool), expiry)
+    this.recorders = new RoundRecorders(plan.durationMs)
+    const unset = (): Float64Array => new Float64Array(schedule.count).fill(Number.NaN)
+    this.sentAtNs = unset()
+    this.deliveredAtNs = unset()
+    this.answeredAtNs = unset()
+    this.resultAtNs = unset()
+    this.countedFromNs = plan.loadModel === 'open' ? schedule.scheduledAtNs : this.sentAtNs
+    const { scheduledAtNs } = schedule
+    const { pacing, workload } = plan
+    this.pacer =
+      plan.loadModel === 'open'
+        ? new Injector({ timing, scheduledAtNs, ratePerSecond: workload.ratePerSecond, pacing, sender: this })
+        : new ClosedLoop({ timing, schedule, giveUpNs: this.overdueNs, sender: this })
+  }
+
+  /** Resolves when the round has drained or `signal` aborts; rejects when the client throws. */
+  run(signal: AbortSignal | undefined): Promise<RoundOutcome> {
+    const { plan, client, timing, gauge } = this.setup
+    return new Promise((resolve, reject) => {
+      const abort = (): void => this.finish?.(true)
+      const end = (): void => {
+        this.stop()
+        signal?.removeEventListener('abort', abort)
+      }
+      this.finish = (interrupted) => {
+        end()
+        resolve(this.outcome(interrupted))
+      }
+      this.fail = (error) => {
+        end()
+        reject(error)
+      }
+      if (signal?.aborted === true) return abort()
+      signal?.addEventListener('abort', abort, { once: true })
+      client.beginRound(plan.nonce, plan.seed)
+      gauge.resetEventLoop()
+      this.cpuAtStartUs = gauge.cpuUs()
+      this.startedAtMs = timing.clock.wallMs() + leadMs
+      this.startNs = timing.clock.nowNs() + leadMs * 1e6
+      if (this.setup.onProgress !== null) this.timers.push(timing.scheduler.every(progressMs, () => this.report()))
+      this.pacer.start(this.startNs)
+    })
+  }
+
+  send(exchange: number, nowNs: number, dueNs: number): void {
+    const { schedule } = this
+    const { latenessBoundMs, workload } = this.setup.plan
+    this.sentAtNs[exchange] = nowNs
+    this.lastSentNs = nowNs
+    if (nowNs <= schedule.durationNs + latenessBoundMs * 1e6) this.sentInTime++
+    this.recorders.lateness.record((nowNs - dueNs) / 1000)
+    this.ledger.sent(exchange)
+    this.setup.client.ask(
+      exchange,
+      schedule.requester[exchange] as number,
+      schedule.recipient[exchange] as number,
+      this.pool.questions[schedule.bodyIndex[exchange] as number] as string,
+      workload.deadlineMs,
+    )
+  }
+
+  sendingDone(): void {
+    this.readGauge()
+    this.timers.push(this.setup.timing.scheduler.every(drainCheckMs, () => this.checkDrain()))
+  }
+
+  sendingFailed(error: unknown): void {
+    this.fail?.(error)
+  }
+
+  onAcknowledged(exchange: number, leg: Leg): void {
+    this.ledger.acknowledged(exchange, leg)
+  }
+
+  onQuestion(exchange: number, requester: number, recipient: number, body: string): void {
+    const nowNs = this.sinceStart()
+    this.lastArrivalNs = nowNs
+    const overdue = nowNs - (this.sentAtNs[exchange] as number) > this.overdueNs
+    if (!this.ledger.question(exchange, requester, recipient, body, overdue)) return
+    this.deliveredAtNs[exchange] = nowNs
+    const fromNs = this.countedFromNs[exchange] as number
+    this.recorders.delivery.record(this.blockOf(fromNs), (nowNs - fromNs) / 1000)
+    const action = this.schedule.action[exchange] as number
+    this.ledger.answered(exchange)
+    this.answeredAtNs[exchange] = nowNs
+    const answer = answerBody(this.pool, this.schedule.bodyIndex[exchange] as number, action)
+    this.setup.client.answer(exchange, recipient, actionName(action), answer)
+  }
+
+  onResult(exchange: number, requester: number, outcome: Outcome, body: string): void {
+    const nowNs = this.sinceStart()
+    this.lastArrivalNs = nowNs
+    const sentNs = this.sentAtNs[exchange] as number
+    const completed = this.ledger.result(exchange, requester, outcome, body, nowNs - sentNs > this.overdueNs)
+    if (completed) {
+      this.resultAtNs[exchange] = nowNs
+      const fromNs = this.countedFromNs[exchange] as number
+      const block = this.blockOf(fromNs)
+      this.recorders.roundTrip.record(block, (nowNs - fromNs) / 1000)
+      this.recorders.serviceTime.record(block, (nowNs - sentNs) / 1000)
+      this.recorders.overall.record((nowNs - fromNs) / 1000)
+    }
+    if (this.ledger.isResolved(exchange)) this.pacer.ended(exchange)
+  }
+
+  onRefused(exchange: number, leg: Leg, code: RefusalCode): void {
+    this.lastArrivalNs = this.sinceStart()
+    this.ledger.refused(exchange, leg, code)
+    if (this.ledger.isResolved(exchange)) this.pacer.ended(exchange)
+  }
+
+  /** When each exchange was sent, delivered, answered and ended, in ns from the start of the round; NaN where it was not. */
+  times(): Readonly<
+    Record<'sentAtNs' | 'deliveredAtNs' | 'answeredAtNs' | 'resultAtNs' | 'scheduledAtNs', Float64Array>
+  > {
+    const { sentAtNs, deliveredAtNs, answeredAtNs, resultAtNs } = this
+    return { scheduledAtNs: this.schedule.scheduledAtNs, sentAtNs, deliveredAtNs, answeredAtNs, resultAtNs }
+  }
+
+  /** Frees the histograms; the outcome's must have been encoded. */
+  release(): void {
+    this.recorders.destroy()
+  }
+
+  private sinceStart(): number {
+    return this.setup.timing.clock.nowNs() - this.startNs
+  }
+
+  private blockOf(fromNs: number): number {
+    return Math.floor(fromNs / 1e9)
+  }
+
+  private checkDrain(): void {
+    const { plan } = this.setup
+    const nowNs = this.sinceStart()
+    const { durationNs } = this.schedule
+    const settleNs = Math.min(settleMs, plan.drainGraceMs) * 1e6
+    const quietNs = nowNs - Math.max(this.lastArrivalNs, this.lastSentNs)
+    if (this.ledger.unresolved === 0 && nowNs >= durationNs && quietNs >= settleNs) return this.finish?.(false)
+    const boundNs = Math.max(durationNs, this.lastSentNs) + (plan.workload.deadlineMs + plan.drainGraceMs) * 1e6
+    if (nowNs < boundNs) return
+    if (quietNs < (plan.drainGraceMs / 2) * 1e6) {
+      this.ledger.markUnknown(
+        `the drain ended after ${plan.workload.deadlineMs + plan.drainGraceMs} ms while messages still arrived ` +
+          `(${this.ledger.unresolved} exchanges unresolved)`,
+      )
+    }
+    this.finish?.(false)
+  }
+
+  private stop(): void {
+    this.pacer.stop()
+    for (const cancel of this.timers) cancel()
+    this.timers = []
+    this.finish = null
+    this.fail = null
+  }
+
+  /** Over the time of sending; the idle drain would dilute both. */
+  private readGauge(): void {
+    const { gauge } = this.setup
+    const elapsedUs = (this.sinceStart() + leadMs * 1e6) / 1000
+    this.cpuPercent = elapsedUs <= 0 ? 0 : (100 * (gauge.cpuUs() - this.cpuAtStartUs)) / elapsedUs
+    this.eventLoopP99Ms = gauge.eventLoopP99Ms()
+  }
+
+  private outcome(interrupted: boolean): RoundOutcome {
+    const { plan, disconnected } = this.setup
+    if (interrupted) {
+      this.ledger.markUnknown('the round was interrupted before it drained')
+      if (this.startNs !== 0) this.readGauge()
+    }
+    const without = disconnected()
+    if (without > 0) this.ledger.markUnknown(`${without} agents had no session when the drain ended`)
+    const drainMs = this.startNs === 0 ? 0 : Math.max(0, (this.sinceStart() - this.schedule.durationNs) / 1e6)
+    return {
+      plan,
+      ledger: this.ledger.close(plan.loadModel === 'closed'),
+      recorders: this.recorders,
+      startedAtMs: this.startedAtMs,
+      drainMs,
+      sentInTime: this.sentInTime,
+      cpuPercent: this.cpuPercent,
+      eventLoopP99Ms: this.eventLoopP99Ms,
+      interrupted,
+    }
+  }
+
+  private report(): void {
+    const { plan, onProgress } = this.setup
+    onProgress?.({
+      round: plan.round,
+      scheduled: this.schedule.count,
+      sent: this.ledger.sentSoFar,
+      completed: this.ledger.completed,
+      p50Ms: msOf(this.recorders.overall.quantile(0.5)),
+      p99Ms: msOf(this.recorders.overall.quantile(0.99)),
+    })
+  }
+}
+
+function expectedOf(schedule: Schedule, pool: BodyPool): ExpectedExchanges {
+  const { count, agents, requester, recipient, bodyIndex, action } = schedule
+  return {
+    count,
+    agents,
+    requester,
+    recipient,
+    question: (exchange) => pool.questions[bodyIndex[exchange] as number] as string,
+    answer: (exchange) => answerBody(pool, bodyIndex[exchange] as number, action[exchange] as number),
+    outcome: (exchange) => 1 + (action[exchange] as number),
+  }
+}
+
+function msOf(us: number | null): number | null {
+  return us === null ? null : us / 1000
+}
