@@ -1,0 +1,178 @@
+/**
+ * Checks of what a run directory holds when it is read back: `run.json` and `round.json`, schema version 1.
+ * Unknown members are refused, because a member that no derivation reads would be signed without meaning
+ * anything; sizes are bounded, because the files may come from a stranger. The compiler holds these schemas
+ * equal to the interfaces of `round-evidence.ts`: neither can change without the other.
+ */
+import { z } from 'zod'
+import { durabilities, type EngineSemantics } from './vocabulary.ts'
+import type { Environment, ExchangeCounts } from './results-document.ts'
+import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence, RunManifest } from './round-evidence.ts'
+
+export const knownSchemaVersion = 1
+
+const text = z.string().max(500)
+const line = z.string().max(2000)
+const label = z.string().min(1).max(200)
+const count = z.int().min(0)
+const amount = z.number().min(0)
+const reasons = z.array(line).max(100)
+
+/** A record of figures or texts by name, with at most 500 names. */
+function named<T extends z.ZodType>(value: T) {
+  return z
+    .record(z.string().max(200), value)
+    .refine((record) => Object.keys(record).length <= 500, { error: 'has more than 500 members' })
+}
+
+function fact<T extends z.ZodType>(value: T) {
+  return z.strictObject({ value: value.nullable(), reason: text.exactOptional() })
+}
+
+export const environmentSchema = z.strictObject({
+  lighthouseVersion: text,
+  commit: fact(text),
+  dirty: fact(z.boolean()),
+  lockfileSha256: fact(text),
+  nodeVersion: text,
+  libraries: named(text),
+  platform: text,
+  kernel: text,
+  cpuModel: text,
+  logicalCpus: count,
+  memoryBytes: count,
+  descriptorLimit: fact(z.number()),
+  loadAverageBefore: z.array(amount).max(3),
+  loadAverageAfter: z.array(amount).max(3),
+  stealPercent: fact(amount),
+  foreignCpuPercent: fact(amount),
+})
+
+const semanticsSchema = z.strictObject({
+  delivery: z.enum(['at-most-once', 'at-least-once', 'exactly-once']),
+  durability: z.enum(durabilities),
+  ordering: z.enum(['none', 'per-pair']),
+  replay: z.enum(['none', 'cursor']),
+  expiry: z.enum(['engine', 'client']),
+})
+
+const armSchema = z.strictObject({
+  label,
+  name: label,
+  options: named(line),
+  role: z.enum(['baseline', 'candidate']),
+  host: z.enum(['thread', 'process', 'url']),
+  transport: z.enum(['websocket', 'sse', 'http']),
+  semantics: semanticsSchema,
+  semanticsBasis: z.enum(['started-by-this-run', 'declared']),
+})
+
+const countsSchema = z.strictObject({
+  scheduled: count,
+  completed: count,
+  refused: count,
+  timedOut: count,
+  lost: count,
+  duplicated: count,
+  wireDuplicates: count,
+  phantom: count,
+  misdelivered: count,
+  reordered: count,
+  doubleTerminal: count,
+  corrupt: count,
+  late: count,
+  unexpected: count,
+})
+
+const auditSchema = z.strictObject({
+  valid: z.boolean(),
+  reasons,
+  scheduled: count,
+  sent: count,
+  achievedRatio: amount,
+  latenessP99Ms: amount,
+  eventLoopP99Ms: amount,
+  cpuPercent: amount,
+  stealPercent: amount.nullable(),
+  foreignCpuPercent: amount.nullable(),
+})
+
+const resourcesSchema = z.strictObject({
+  rssMaxBytes: count.nullable(),
+  heapMaxBytes: count.nullable(),
+  cpuUs: amount.nullable(),
+  eventLoopP99Ms: amount.nullable(),
+  openConnectionsMax: count.nullable(),
+  walBytesMax: count.nullable(),
+  nullReasons: named(text),
+})
+
+export const roundEvidenceSchema = z.strictObject({
+  schemaVersion: z.literal(knownSchemaVersion),
+  round: count.max(99_999),
+  attempt: count.max(999),
+  engine: label,
+  startedAtMs: amount,
+  durationMs: amount,
+  drainMs: amount,
+  counts: countsSchema,
+  ledger: z.strictObject({ state: z.enum(['COMPLETE', 'UNKNOWN']), reasons }),
+  anomalies: z.array(line).max(1000),
+  samples: z.strictObject({ negative: count, outOfRange: count }),
+  audit: auditSchema,
+  client: named(z.number()),
+  engineStats: named(z.number().nullable()),
+  resources: resourcesSchema,
+})
+
+const planSchema = z.strictObject({
+  agents: count,
+  ratePerSecond: amount,
+  rounds: count,
+  minimumRounds: count,
+  roundDurationMs: amount,
+  warmupMs: amount,
+  deadlineMs: amount,
+  pattern: text,
+  payloadBytes: count,
+  pacing: z.enum(['timer', 'spin']),
+  loadModel: z.enum(['open', 'closed']),
+  durability: text,
+  order: z.array(z.array(label).max(64)).max(100_000),
+})
+
+const sourceSchema = z.strictObject({ source: line, sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+
+export const runManifestSchema = z.strictObject({
+  schemaVersion: z.literal(knownSchemaVersion),
+  runId: text,
+  suite: z.literal('comparison'),
+  profile: z.enum(['smoke', 'standard', 'full']),
+  startedAt: text,
+  seed: text,
+  plan: planSchema,
+  engines: z.array(armSchema).min(1).max(64),
+  targets: sourceSchema,
+  claims: sourceSchema,
+  environment: environmentSchema,
+  finishedAt: text.exactOptional(),
+  interrupted: z.boolean().exactOptional(),
+})
+
+/** `readonly` taken off at every depth, since schemas infer mutable values. */
+type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Holds<Schema extends z.ZodType, Contract> = Same<Mutable<z.infer<Schema>>, Mutable<Contract>>
+
+/** Does not compile unless every schema accepts exactly its interface. */
+const schemasMatch: readonly [
+  Holds<typeof environmentSchema, Environment>,
+  Holds<typeof semanticsSchema, EngineSemantics>,
+  Holds<typeof armSchema, EngineArm>,
+  Holds<typeof countsSchema, ExchangeCounts>,
+  Holds<typeof auditSchema, RoundAudit>,
+  Holds<typeof resourcesSchema, ResourceSummary>,
+  Holds<typeof roundEvidenceSchema, RoundEvidence>,
+  Holds<typeof runManifestSchema, RunManifest>,
+] = [true, true, true, true, true, true, true, true]
+void schemasMatch
