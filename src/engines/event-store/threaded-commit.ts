@@ -9,6 +9,7 @@
 import { Worker } from 'node:worker_threads'
 import { delay } from '../../platform/clock.ts'
 import { LighthouseError } from '../../platform/errors.ts'
+import { entryModule } from '../../platform/modules.ts'
 import { RowBatch } from './event-store.ts'
 import { asStoreError, defaultCommitLimits } from './group-commit.ts'
 import type { CommitHandlers, CommitLimits, GroupCommit } from './group-commit.ts'
@@ -129,16 +130,10 @@ export function gatheringCommit(
 
 type WorkerReply = CommitReply | { readonly ready: true }
 
-/** Without the source under it (a built package) the worker is a .js file beside this one. */
-const workerFile = new URL(
-  import.meta.url.endsWith('.ts') ? './commit-worker.ts' : './commit-worker.js',
-  import.meta.url,
-)
-
 /** A worker thread with its own connection. Should it die, every batch fails from then on: nothing is acknowledged. */
 function workerPort(store: StoreOptions): Promise<BatchPort> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(workerFile, { workerData: store, execArgv: [] })
+    const worker = new Worker(entryModule('engines/event-store/commit-worker'), { workerData: store, execArgv: [] })
     let settleCurrent: ((reply: CommitReply) => void) | null = null
     let death: string | null = null
     const answer = (reply: CommitReply): void => {
