@@ -1,10 +1,14 @@
 /** What the sampler says of known gauges, of known work and of what it cannot see. */
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import {
   sampleIntervalMs,
   startResourceSampler,
   type ResourceGauges,
 } from '../../../src/measurement/resource-sampler.ts'
+import type { ResourceSummary } from '../../../src/measurement/round-evidence.ts'
 import type { Scheduler } from '../../../src/platform/clock.ts'
 
 /** A scheduler whose ticks the test makes. */
@@ -102,5 +106,14 @@ describe('ResourceSampler', () => {
     sampler.stop()
     // The loop stood still for 150 ms by construction, so fewer than 100 samples exist and p99 is the worst of them.
     expect(summary.eventLoopP99Ms).toBeGreaterThan(100)
+  })
+
+  it('sees its own worker thread, not the thread that started it', async () => {
+    const worker = new Worker(join(import.meta.dirname, 'sampler-worker.ts'))
+    const [summary] = (await once(worker, 'message', { signal: AbortSignal.timeout(10_000) })) as [ResourceSummary]
+    await worker.terminate()
+    expect(summary.eventLoopP99Ms).toBeGreaterThan(100)
+    expect(summary.cpuUs).toBeGreaterThan(0)
+    expect([summary.rssMaxBytes, summary.openConnectionsMax]).toEqual([null, 1])
   })
 })

@@ -1,4 +1,6 @@
 /** A run written and read back, and one planted fault per kind of damage, each of which must be named. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -127,6 +129,30 @@ describe('writing', () => {
     const error = failure(() => createRunDirectory(join(parent, 'file'), recordedManifest.runId))
     expect([error.code, error.exitCode]).toEqual(['RUN_DIRECTORY', 24])
     expect(error.suggestions[0]).toMatch(/--output/)
+  })
+})
+
+describe('a killed writer', () => {
+  it.each([1, 4, 9])('leaves a readable run with every round it had named (killed after %i)', async (rounds) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'round-writer.ts'), parent], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: 15_000,
+    })
+    const ended = once(child, 'exit')
+    let named: string[] = []
+    let output = ''
+    child.stdout.on('data', (data: Buffer) => {
+      output += data.toString()
+      named = output.split('\n').slice(0, -1)
+      if (named.length >= rounds) child.kill('SIGKILL')
+    })
+    const [, signal] = (await ended) as [number | null, string | null]
+    expect(signal).toBe('SIGKILL')
+    expect(named.length).toBeGreaterThanOrEqual(rounds)
+    const run = openRunDirectory(join(parent, recordedManifest.runId))
+    expect(run.rounds.map(({ folder }) => folder)).toEqual(expect.arrayContaining(named))
+    const report = readFileSync(join(run.directory.path, 'report.md'), 'utf8').split('\n')
+    expect([report.length, new Set(report).size]).toEqual([10_001, 2])
   })
 })
 
