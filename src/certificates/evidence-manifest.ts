@@ -3,7 +3,7 @@
  * once. One spelling only, so that its own SHA-256 (the Certificate Hash) names one set of files; it equals the
  * in-toto dirHash recipe and what `find evidence -type f | LC_ALL=C sort | xargs sha256sum` prints.
  */
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../measurement/canonical-json.ts'
 import { evidenceFolder, inByteOrder, isEvidencePath, isSafePath, limits, previousEvidence } from './format.ts'
 import { decodeUtf8, malformed } from './text-rules.ts'
 
@@ -11,10 +11,6 @@ export interface ManifestEntry {
   /** Relative to the package: begins with `evidence/`. */
   readonly path: string
   readonly sha256: string
-}
-
-export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** `files` by path relative to the package. */

@@ -113,13 +113,13 @@ export function isCode(error: unknown, code: string): boolean {
 }
 
 /**
- * `FILE` or `env://VARIABLE`, PEM of PKCS#8, optionally encrypted with the password in LIGHTHOUSE_KEY_PASSWORD.
+ * `FILE` or `env://VARIABLE` (also `env:VARIABLE`), PEM of PKCS#8, optionally encrypted with the password in LIGHTHOUSE_KEY_PASSWORD.
  * Both variables are removed from the environment by reading, before anything can be started.
  */
 export function loadSigningKey(specification: string, secret: (name: string) => string = takeSecret): SigningKey {
-  const variable = /^env:\/\/(.*)$/s.exec(specification)?.[1]
+  const variable = /^env:(?:\/\/)?(.*)$/s.exec(specification)?.[1]
   if (variable !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
-    throw new LighthouseError('USAGE', 'the name after env:// is not a variable name', {
+    throw new LighthouseError('USAGE', 'the name after env: is not a variable name', {
       suggestions: ['Write --key env://NAME with the name of a variable, never the key itself.'],
     })
   }

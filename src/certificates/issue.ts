@@ -1,0 +1,167 @@
+/**
+ * Issues a certificate for a recorded run. First the meaning check: what does not follow from the evidence is never
+ * signed. Then, without circularity: evidence → SHA256SUMS → Markdown body (which prints the digest of SHA256SUMS)
+ * → SSHSIG inside the file → digest of the whole file → Statement → DSSE. The package appears under its final name
+ * only when it is complete, and an existing one is never touched.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { sha256Hex } from '../measurement/canonical-json.ts'
+import { LighthouseError } from '../platform/errors.ts'
+import { signCertificateText } from './certificate-text.ts'
+import { code, field } from './escape.ts'
+import { parseManifest, writeManifest } from './evidence-manifest.ts'
+import {
+  certificateNamespace,
+  evidenceFolder,
+  limits,
+  packageNames,
+  previousEvidence,
+  type CertificateKind,
+} from './format.ts'
+import { writeBundle } from './envelope.ts'
+import { formatIssueTime } from './issue-time.ts'
+import { isCode, type SigningKey } from './keys.ts'
+import { checkIssuedAfterRun, checkMeaning } from './meaning.ts'
+import { readRegularFile } from './package-files.ts'
+import { parsePrevious, type PreviousCertificate } from './previous.ts'
+import { renderBody } from './render.ts'
+import { collectEvidence } from './run-evidence.ts'
+import { buildPredicate, certificateId, commitDigest, writeStatement, type FixedInputs } from './statement.ts'
+import { statusOf, type Status } from './assessment.ts'
+
+export interface IssueRequest {
+  readonly runDirectory: string
+  /** The package becomes `<outputDirectory>/<ID>/`. */
+  readonly outputDirectory: string
+  readonly key: SigningKey
+  readonly kind: CertificateKind
+  readonly component: string
+  /** Who vouches, e.g. `performance-engineer`. */
+  readonly agent: string
+  /** Wall-clock milliseconds since the epoch. */
+  readonly now: number
+  /** The .md of an earlier certificate of the same component. */
+  readonly previous?: string
+}
+
+export interface Issued {
+  readonly id: string
+  readonly status: Status
+  readonly markdownPath: string
+  readonly packagePath: string
+  readonly fingerprint: string
+  readonly newKey: boolean
+}
+
+/** Throws MEANING_DIFFERS (the results do not follow), RUN_DIRECTORY, USAGE, or ENVIRONMENT (cannot be written). */
+export async function issueCertificate(request: IssueRequest): Promise<Issued> {
+  checkRequest(request)
+  const evidence = collectEvidence(request.runDirectory)
+  const { run, results } = checkMeaning(evidence)
+  const previous = readPrevious(request)
+  const fixed: FixedInputs = {
+    kind: request.kind,
+    component: request.component,
+    agent: request.agent,
+    issuedAt: formatIssueTime(request.now),
+  }
+  checkIssuedAfterRun(run, fixed.issuedAt)
+
+  const files = new Map([...evidence].map(([path, bytes]) => [`${evidenceFolder}/${path}`, bytes]))
+  if (previous !== null) files.set(`${evidenceFolder}/${previousEvidence}`, previous.bytes)
+  const manifest = Buffer.from(writeManifest(files), 'utf8')
+  const manifestSha256 = sha256Hex(manifest)
+  const id = certificateId(fixed, manifestSha256, results)
+  const names = packageNames(id)
+  const body = renderBody({
+    ...fixed,
+    id,
+    fingerprint: request.key.fingerprint,
+    manifestSha256,
+    evidence: parseManifest(manifest, names.manifest),
+    run,
+    results,
+    previous: previous?.certificate ?? null,
+  })
+  const markdown = Buffer.from(signCertificateText(body, certificateNamespace, request.key), 'utf8')
+  if (markdown.length > limits.markdownBytes) {
+    throw new LighthouseError(
+      'USAGE',
+      `the certificate would have ${markdown.length} bytes, more than ${limits.markdownBytes}`,
+    )
+  }
+  const predicate = buildPredicate(id, fixed, manifestSha256, run, results)
+  const payload = writeStatement(id, fixed.kind, markdown, manifestSha256, commitDigest(results), predicate)
+  files.set(names.manifest, manifest)
+  files.set(names.markdown, markdown)
+  files.set(names.bundle, Buffer.from(writeBundle(payload, request.key), 'utf8'))
+  const packagePath = join(request.outputDirectory, id)
+  writePackage(packagePath, files)
+  return {
+    id,
+    status: statusOf(fixed.kind, results),
+    packagePath,
+    markdownPath: join(packagePath, names.markdown),
+    fingerprint: request.key.fingerprint,
+    newKey: request.key.isNew,
+  }
+}
+
+function checkRequest(request: IssueRequest): void {
+  for (const name of ['component', 'agent'] as const) {
+    const value = request[name]
+    if (value.trim() === '' || value.length > limits.fieldCharacters || !value.isWellFormed()) {
+      throw new LighthouseError('USAGE', `--${name} must have 1 to ${limits.fieldCharacters} characters`, {
+        suggestions: [
+          `Give a short name, e.g. --${name} ${name === 'agent' ? 'performance-engineer' : '"Message bridge"'}.`,
+        ],
+      })
+    }
+  }
+}
+
+function readPrevious(request: IssueRequest): { bytes: Uint8Array; certificate: PreviousCertificate } | null {
+  if (request.previous === undefined) return null
+  const bytes = readRegularFile(request.previous, request.previous, limits.markdownBytes)
+  const certificate = parsePrevious(bytes, (message) => new LighthouseError('SIGNATURE_ALTERED', message))
+  if (certificate.component !== field(request.component)) {
+    throw new LighthouseError(
+      'USAGE',
+      `the previous certificate is of the component ${certificate.component}, not of ${code(request.component)}`,
+      { suggestions: ['Name an earlier certificate of the same component, or leave --previous out.'] },
+    )
+  }
+  return { bytes, certificate }
+}
+
+/** Complete or not at all: written beside, synced, then renamed to a name that must not exist. */
+function writePackage(packagePath: string, files: ReadonlyMap<string, Uint8Array>): void {
+  if (existsSync(packagePath)) {
+    throw new LighthouseError('USAGE', `${packagePath} exists; a certificate is never overwritten`, {
+      suggestions: ['Wait a second and issue again: every certificate has an ID of its own.'],
+    })
+  }
+  const temporary = `${packagePath}.${randomBytes(4).toString('hex')}.tmp`
+  try {
+    for (const [path, bytes] of files) {
+      const file = join(temporary, path)
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, bytes, { flag: 'wx', flush: true })
+    }
+    renameSync(temporary, packagePath)
+  } catch (cause) {
+    rmSync(temporary, { recursive: true, force: true })
+    if (cause instanceof LighthouseError) throw cause
+    const taken = isCode(cause, 'ENOTEMPTY') || isCode(cause, 'EEXIST')
+    throw new LighthouseError(
+      'ENVIRONMENT',
+      `the certificate cannot be written to ${packagePath}${taken ? ': it exists' : ''}`,
+      {
+        cause,
+        suggestions: ['Check the permissions and the free space of the folder, or name another with --output.'],
+      },
+    )
+  }
+}

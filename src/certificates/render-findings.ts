@@ -1,0 +1,289 @@
+/**
+ * The FINDINGS of a certificate: numbered assessments with their rating, then engines, stages and claims as
+ * tables. Ratings follow published rules from the results; every figure stands with its interval and its n.
+ */
+import type { EngineResult, ResultsDocument, SeriesResult } from '../measurement/results-document.ts'
+import { stopClasses } from '../statistics/decision.ts'
+import { candidateViolations, provenanceDoubt } from './assessment-risks.ts'
+import { shownFaster } from './assessment.ts'
+import { cell, code, codeTable, prose } from './escape.ts'
+import {
+  bounded,
+  candidateOf,
+  cross,
+  figure,
+  plural,
+  share,
+  targetAssessment,
+  targetMeasured,
+  tick,
+  warning,
+  type Mark,
+} from './figures.ts'
+
+/** Rows of one list that are printed; the rest is counted and stays in results.json. */
+const listed = 50
+
+interface Finding {
+  readonly title: string
+  readonly rating: string
+  readonly mark: Mark
+  readonly lines: readonly string[]
+}
+
+export function renderFindings(results: ResultsDocument): string[] {
+  const findings = [
+    deliveryFinding(results),
+    measurementFinding(results),
+    targetsFinding(results),
+    comparisonFinding(results),
+    claimsFinding(results),
+    provenanceFinding(results),
+  ]
+  return [
+    '### IMPLEMENTATION ASSESSMENT SUMMARY',
+    '',
+    ...findings.flatMap((finding, index) => [
+      `#### ${index + 1}. ${finding.title}: ${finding.rating} ${finding.mark}`,
+      ...limited(finding.lines).map((line) => `- ${line}`),
+      '',
+    ]),
+    ...engineSection(results),
+    ...stageSection(results),
+    ...claimSection(results),
+  ]
+}
+
+export function limited(lines: readonly string[]): readonly string[] {
+  if (lines.length <= listed) return lines
+  return [...lines.slice(0, listed), `${lines.length - listed} more are in results.json`]
+}
+
+function deliveryFinding(results: ResultsDocument): Finding {
+  const candidate = candidateOf(results)
+  const violations = candidateViolations(results)
+  const complete = results.ledger.state === 'COMPLETE' && candidate !== undefined && candidate.exchanges.scheduled > 0
+  const lines = results.engines.map((engine) => `**${code(engine.label)}** (${engine.role}): ${ledgerLine(engine)}`)
+  const reasons = results.ledger.reasons.map((reason) => `**Ledger**: ${prose(reason)}`)
+  if (violations.length > 0) {
+    const stops = violations.map(({ name, count }) => `**Violation**: ${count} ${name}`)
+    return finding('Message Delivery', 'VIOLATED', cross, [...lines, ...stops, ...reasons])
+  }
+  if (!complete) return finding('Message Delivery', 'NOT DEMONSTRATED', warning, [...lines, ...reasons])
+  return finding('Message Delivery', 'FULLY COMPLIANT', tick, [...lines, ...reasons])
+}
+
+function ledgerLine({ exchanges }: EngineResult): string {
+  const { scheduled, completed, refused, timedOut, lost, wireDuplicates, late, reordered } = exchanges
+  const classes = [...stopClasses.map((name) => `${name} ${exchanges[name]}`), `reordered ${reordered}`].join(', ')
+  return (
+    `${scheduled} scheduled = ${completed} completed + ${refused} refused + ${timedOut} timed out + ${lost} lost; ` +
+    `${classes}; late ${late}, duplicates on the wire ${wireDuplicates}`
+  )
+}
+
+function measurementFinding(results: ResultsDocument): Finding {
+  const { generator } = results
+  const lines = [
+    ...results.engines.map(
+      (engine) =>
+        `**${code(engine.label)}**: ${plural(engine.validRounds, 'valid round')} of ${results.plannedRounds} planned`,
+    ),
+    `**Load Generator**: achieved ${generator.achievedRatio === null ? 'share not known' : `${figure(100 * generator.achievedRatio)} %`} of the offered rate, ` +
+      `send lateness P99 ${withUnit(generator.latenessP99Ms, 'ms')}, ` +
+      `event loop P99 ${withUnit(generator.eventLoopP99Ms, 'ms')}, CPU ${withUnit(generator.cpuPercent, '%')}`,
+    ...generator.reasons.map((reason) => `**Generator Doubt**: ${prose(reason)}`),
+    ...results.invalidRounds.map(
+      ({ round, engine, reasons }) =>
+        `**Invalid Round ${round}** of ${code(engine)}, not counted: ${prose(reasons.join('; '))}`,
+    ),
+  ]
+  const enough = (candidateOf(results)?.validRounds ?? 0) >= results.plannedRounds
+  if (!generator.valid) return finding('Measurement Validity', 'INVALID', cross, lines)
+  if (!enough) return finding('Measurement Validity', 'ROUNDS MISSING', warning, lines)
+  return finding('Measurement Validity', 'VALID', tick, lines)
+}
+
+function targetsFinding(results: ResultsDocument): Finding {
+  const mandatory = results.targets.filter((target) => target.mandatory)
+  const met = mandatory.filter(({ verdict }) => verdict === 'MET').length
+  const optional = results.targets.filter((target) => !target.mandatory)
+  const lines = [
+    `**Mandatory**: ${share(met, mandatory.length)} met`,
+    `**Optional**: ${share(optional.filter(({ verdict }) => verdict === 'MET').length, optional.length)} met`,
+    ...results.targets
+      .filter(({ verdict }) => verdict !== 'MET')
+      .map(
+        (target) =>
+          `**${prose(target.title)}**: ${target.verdict}, ${targetMeasured(target)}${target.reason === '' ? '' : `. ${prose(target.reason)}`}`,
+      ),
+  ]
+  if (results.targets.some(({ verdict }) => verdict === 'NOT_MET'))
+    return finding('Performance Targets', 'NOT MET', cross, lines)
+  if (results.targets.length === 0) return finding('Performance Targets', 'NONE DECLARED', warning, lines)
+  if (results.targets.some(({ verdict }) => verdict !== 'MET'))
+    return finding('Performance Targets', 'PARTIALLY MET', warning, lines)
+  return finding('Performance Targets', 'MET', tick, lines)
+}
+
+function comparisonFinding(results: ResultsDocument): Finding {
+  const lines = results.comparisons.map(
+    ({ baseline, candidate, metric, quantile, ratio, low, high, rounds, verdict }) => {
+      const times = ratio === null ? unknownRatio : `${bounded(ratio, [low, high], '')} times`
+      return `**${metric} ${quantile.toUpperCase()}**: ${code(baseline)} over ${code(candidate)} ${times}, ${plural(rounds, 'paired round')}, verdict ${verdict}`
+    },
+  )
+  const candidate = candidateOf(results)?.label
+  const slower = results.comparisons.some(
+    (row) => row.candidate === candidate && row.metric === 'roundTrip' && row.verdict === 'slower',
+  )
+  if (slower) return finding('Comparison with the Baseline', 'SLOWER', cross, lines)
+  if (!shownFaster(results)) return finding('Comparison with the Baseline', 'NO DIFFERENCE SHOWN', warning, lines)
+  return finding('Comparison with the Baseline', 'FASTER', tick, lines)
+}
+
+const unknownRatio = 'ratio not known'
+
+function claimsFinding(results: ResultsDocument): Finding {
+  const count = (verdict: string): number => results.claims.filter((claim) => claim.verdict === verdict).length
+  const lines = [
+    `**Claims**: ${count('SHOWN')} shown, ${count('REFUTED')} refuted, ${count('NOT_SHOWN')} not shown, of ${results.claims.length}`,
+  ]
+  if (count('REFUTED') > 0) return finding('Claims under Test', 'REFUTED IN PART', cross, lines)
+  if (count('NOT_SHOWN') > 0) return finding('Claims under Test', 'SHOWN IN PART', warning, lines)
+  if (results.claims.length === 0) return finding('Claims under Test', 'NONE GIVEN', warning, lines)
+  return finding('Claims under Test', 'SHOWN', tick, lines)
+}
+
+function provenanceFinding(results: ResultsDocument): Finding {
+  const { environment } = results
+  const doubt = provenanceDoubt(results)
+  const lines = [
+    `**Commit**: ${environment.commit.value === null ? 'not known' : code(environment.commit.value)}`,
+    ...(doubt === null ? [] : [`**Doubt**: ${prose(doubt)}`]),
+    `**Lock File SHA-256**: ${environment.lockfileSha256.value === null ? 'not known' : code(environment.lockfileSha256.value)}`,
+    `**Machine**: ${prose(environment.cpuModel)}, ${plural(environment.logicalCpus, 'logical CPU')}, ` +
+      `${figure(environment.memoryBytes / 2 ** 30)} GiB, ${prose(environment.platform)} ${prose(environment.kernel)}, Node ${prose(environment.nodeVersion)}`,
+    `**Disturbance**: steal ${withUnit(environment.stealPercent.value, '%')}, foreign CPU ${withUnit(environment.foreignCpuPercent.value, '%')}`,
+  ]
+  return doubt === null
+    ? finding('Code under Test', 'PINNED', tick, lines)
+    : finding('Code under Test', 'NOT PINNED', warning, lines)
+}
+
+function finding(title: string, rating: string, mark: Mark, lines: readonly string[]): Finding {
+  return { title, rating, mark, lines }
+}
+
+function withUnit(value: number | null, unit: string): string {
+  return value === null ? 'not known' : `${figure(value)} ${unit}`
+}
+
+function engineSection(results: ResultsDocument): string[] {
+  const series = (engine: EngineResult, name: string, result: SeriesResult): string[] => [
+    cell(engine.label),
+    name,
+    bounded(result.p50Ms, result.intervals.p50Ms, ''),
+    bounded(result.p95Ms, result.intervals.p95Ms, ''),
+    bounded(result.p99Ms, result.intervals.p99Ms, ''),
+    bounded(result.p999Ms, result.intervals.p999Ms, ''),
+    `n=${result.n}`,
+  ]
+  return [
+    '### ENGINES',
+    '',
+    ...results.engines.flatMap(semanticsLines),
+    '',
+    'Milliseconds with 95 % intervals; delivery and round trip count from the scheduled time, service from the send:',
+    '',
+    ...codeTable([
+      ['Engine', 'Series', 'P50', 'P95', 'P99', 'P99.9', 'Samples'],
+      ...results.engines.flatMap((engine) => [
+        series(engine, 'delivery', engine.delivery),
+        series(engine, 'roundTrip', engine.roundTrip),
+        series(engine, 'serviceTime', engine.serviceTime),
+      ]),
+    ]),
+    '',
+  ]
+}
+
+function semanticsLines(engine: EngineResult): string[] {
+  const { semantics, resources, exchanges } = engine
+  const options = Object.entries(engine.options).map(([name, value]) => `${name}=${value}`)
+  const basis = engine.semanticsBasis === 'declared' ? `${warning} declared, not observed` : 'started by this run'
+  const polling = engine.polling
+  return [
+    `- **${code(engine.label)}** (${engine.role}, ${engine.host}, ${engine.transport}): ${semantics.delivery}, durability ${semantics.durability}, ` +
+      `ordering ${semantics.ordering}, replay ${semantics.replay}, expiry by the ${semantics.expiry}; ${basis}${options.length === 0 ? '' : `; options ${code(options.join(' '))}`}`,
+    `  - **Throughput**: ${withUnit(engine.throughputPerSecond, 'exchanges/s')} completed of ${figure(engine.offeredPerSecond)} offered, ` +
+      `error rate ${engine.errorRate === null ? 'not known' : `${figure(100 * engine.errorRate)} %`} (n=${exchanges.scheduled}, ${plural(engine.validRounds, 'round')})`,
+    `  - **Resources**, maxima over ${plural(engine.validRounds, 'round')}: RSS ${mebibytes(resources.rssMaxBytes)}, heap ${mebibytes(resources.heapMaxBytes)}, ` +
+      `CPU ${withUnit(resources.cpuPercent, '%')}, ${withUnit(resources.cpuUsPerExchange, 'µs')} per exchange, connections ${figure(resources.openConnectionsMax)}`,
+    ...(polling === undefined
+      ? []
+      : [
+          `  - **Polling**: ${polling.databaseQueries} database queries, ${polling.emptyPolls} empty polls, ${polling.pollTimeouts} timeouts; ` +
+            `in theory an interval of ${figure(polling.theoreticalDelivery.intervalMs)} ms delays one leg by ${figure(polling.theoreticalDelivery.meanMs)} ms on average`,
+        ]),
+  ]
+}
+
+function mebibytes(bytes: number | null): string {
+  return bytes === null ? 'not known' : `${figure(Math.round((bytes / 2 ** 20) * 10) / 10)} MiB`
+}
+
+function stageSection(results: ResultsDocument): string[] {
+  const rows = results.engines.flatMap((engine) =>
+    Object.entries(engine.stages ?? {}).map(([name, stage]) => [
+      cell(engine.label),
+      cell(name),
+      figure(stage.p50Us),
+      figure(stage.p99Us),
+      `n=${stage.n}`,
+    ]),
+  )
+  if (rows.length === 0) return []
+  return [
+    '### STAGE LATENCIES',
+    '',
+    'Microseconds inside the engine, pooled over valid rounds; point estimates without intervals:',
+    '',
+    ...codeTable([['Engine', 'Stage', 'P50', 'P99', 'Samples'], ...rows]),
+    '',
+  ]
+}
+
+function claimSection(results: ResultsDocument): string[] {
+  if (results.claims.length === 0) return []
+  const marks = { SHOWN: tick, REFUTED: cross, NOT_SHOWN: warning } as const
+  return [
+    '### PERFORMANCE CLAIM VALIDATION',
+    '',
+    ...limited(
+      results.claims.map(
+        ({ id, source, statement, verdict, value, low, high, reason }) =>
+          `${marks[verdict]} **${verdict}** ${code(id)} (${prose(source)}): ${prose(statement)}. Measured ${bounded(value, [low, high], '')}. ${prose(reason)}`,
+      ),
+    ).map((line) => `- ${line}`),
+    '',
+  ]
+}
+
+/** The table of the seeds' certificates: one row per target, in the order declared. */
+export function renderTargets(results: ResultsDocument): string[] {
+  return [
+    '### PERFORMANCE TARGETS VALIDATION',
+    '',
+    ...codeTable([
+      ['Metric', 'Requirement', 'Measured [95 % interval], n', 'Assessment'],
+      ...results.targets.map((target) => [
+        cell(target.title),
+        cell(target.expression),
+        targetMeasured(target),
+        targetAssessment(target),
+      ]),
+    ]),
+    '',
+  ]
+}

@@ -1,0 +1,181 @@
+/**
+ * Renders the body of a certificate, version 1: a pure function of the results, the run's manifest and a few fixed
+ * inputs. The verifier renders again and compares bytes, so everything here is deterministic, no clock, locale or
+ * environment is read, and free text is escaped where it stands. What changes a single byte of the output is a new
+ * renderer version; the old one stays.
+ */
+import type { ResultsDocument } from '../measurement/results-document.ts'
+import type { RunManifest } from '../measurement/round-evidence.ts'
+import { findRisks, overallLevel, provenanceDoubt, type Risk } from './assessment-risks.ts'
+import { conditionsOf, goNoGo, rationale, statusOf } from './assessment.ts'
+import { fenceOpen } from './certificate-text.ts'
+import { code, field, prose } from './escape.ts'
+import type { ManifestEntry } from './evidence-manifest.ts'
+import { cross, duration, figure, plural, tick, warning } from './figures.ts'
+import { decisionRulesVersion, packageNames, rendererVersion, type CertificateKind } from './format.ts'
+import { readableTime } from './issue-time.ts'
+import { itemLine, reviewPrevious, type PreviousCertificate } from './previous.ts'
+import { renderRecommendations, renderTechnicalAssessment } from './render-analysis.ts'
+import { limited, renderFindings, renderTargets } from './render-findings.ts'
+import { checkTextRules } from './text-rules.ts'
+
+export interface CertificateInputs {
+  readonly id: string
+  readonly kind: CertificateKind
+  readonly component: string
+  readonly agent: string
+  /** As `formatIssueTime` writes it. */
+  readonly issuedAt: string
+  readonly fingerprint: string
+  readonly manifestSha256: string
+  readonly evidence: readonly ManifestEntry[]
+  readonly run: RunManifest
+  readonly results: ResultsDocument
+  readonly previous: PreviousCertificate | null
+}
+
+const titles: Readonly<Record<CertificateKind, string>> = {
+  readiness: 'PERFORMANCE READINESS ASSESSMENT CERTIFICATE',
+  analysis: 'COMPREHENSIVE PERFORMANCE ANALYSIS CERTIFICATE',
+}
+
+/** Everything that is signed inside the file: it ends in the line that opens the signature's code block. */
+export function renderBody(inputs: CertificateInputs): string {
+  const { kind, results } = inputs
+  const risks = findRisks(results)
+  const lines = [
+    `# ${titles[kind]}`,
+    '',
+    `**Component**: ${field(inputs.component)}`,
+    `**Agent**: ${field(inputs.agent)}`,
+    `**Date**: ${readableTime(inputs.issuedAt)}`,
+    `**Certificate ID**: ${inputs.id}`,
+    '',
+    ...reviewScope(inputs),
+    '## FINDINGS',
+    '',
+    ...renderFindings(results),
+    ...renderTargets(results),
+    ...renderRisks(risks),
+    ...renderPrevious(inputs),
+    ...(kind === 'analysis' ? renderTechnicalAssessment(results, risks) : []),
+    ...renderDecision(inputs, risks),
+    ...renderNotAssessed(results),
+    ...renderEvidence(inputs),
+    ...(kind === 'analysis' ? renderRecommendations(results) : []),
+    ...renderSignature(inputs),
+  ]
+  const body = `${lines.join('\n')}\n${fenceOpen}`
+  checkTextRules(body, 'the rendered certificate')
+  return body
+}
+
+function reviewScope({ run, results }: CertificateInputs): string[] {
+  const { plan } = run
+  const doubt = provenanceDoubt(results)
+  const commit = results.environment.commit.value
+  return [
+    '## REVIEW SCOPE',
+    `- Decision scope: ${prose(results.scope)}`,
+    `- Suite ${code(results.suite)}, profile ${code(results.profile)}, run ${code(results.runId)}, seed ${code(results.seed)}`,
+    `- Engines: ${results.engines.map(({ label, role }) => `${code(label)} (${role})`).join(' against ')}`,
+    `- Load: ${plural(plan.agents, 'agent')}, ${figure(plan.ratePerSecond)} exchanges/s, pattern ${code(plan.pattern)}, payload ${plan.payloadBytes} bytes, ` +
+      `${plan.loadModel} loop${plan.loadModel === 'closed' ? ' (not coordinated-omission safe)' : ''}`,
+    `- Plan: ${plural(plan.rounds, 'round')} of ${duration(plan.roundDurationMs)} per engine, interleaved, warm-up ${duration(plan.warmupMs)}, deadline ${duration(plan.deadlineMs)}`,
+    `- Targets: ${prose(run.targets.source)}, SHA-256 ${code(run.targets.sha256)}, fixed before the run`,
+    `- Claims: ${prose(run.claims.source)}, SHA-256 ${code(run.claims.sha256)}`,
+    doubt === null
+      ? `- Code under test: commit ${code(commit ?? '')} ${tick}`
+      : `- Code under test: ${warning} ${prose(doubt)}`,
+    '',
+  ]
+}
+
+function renderRisks(risks: readonly Risk[]): string[] {
+  return [
+    '### CRITICAL PERFORMANCE RISKS IDENTIFIED',
+    '',
+    ...(risks.length === 0 ? ['None by the published rules.', ''] : []),
+    ...risks.flatMap((risk, index) => [
+      `${index + 1}. **${risk.level} RISK**: ${risk.title}`,
+      ...limited(risk.details).map((detail) => `   - ${detail}`),
+      '',
+    ]),
+  ]
+}
+
+function renderPrevious({ previous, results }: CertificateInputs): string[] {
+  if (previous === null) return []
+  const marks = { CLOSED: tick, OPEN: warning, WORSE: cross } as const
+  const reviews = reviewPrevious(previous, results)
+  return [
+    '### PREVIOUS CERTIFICATE',
+    '',
+    `- **Certificate ID**: ${previous.id} of ${previous.date}, status ${code(previous.status)}, signed by ${code(previous.fingerprint)}`,
+    ...reviews.map(
+      ({ item, outcome, evidence }) =>
+        `- ${marks[outcome]} **${outcome}** ${item.id} ${item.key} (was ${item.state}): ${prose(evidence)}`,
+    ),
+    ...(reviews.length === 0 ? ['- It had neither conditions nor recommendations'] : []),
+    '',
+  ]
+}
+
+function renderDecision({ kind, results }: CertificateInputs, risks: readonly Risk[]): string[] {
+  const conditions = conditionsOf(results)
+  const counts = (['HIGH', 'MEDIUM', 'LOW'] as const).map(
+    (level) => `${risks.filter((risk) => risk.level === level).length} ${level}`,
+  )
+  return [
+    '## DECISION/OUTCOME',
+    `**Status**: ${statusOf(kind, results)}`,
+    ...(kind === 'analysis' ? [`**Readiness Decision**: ${results.decision}`] : []),
+    `**Scope**: ${prose(results.scope)}`,
+    `**Rationale**: ${rationale(results.decision)}`,
+    ...limited(results.decisionReasons).map((reason) => `- ${prose(reason)}`),
+    '',
+    kind === 'analysis' ? '**Conditions**:' : '**Conditions for Full Approval**:',
+    ...(conditions.length === 0
+      ? ['None.']
+      : conditions.map((item, index) => itemLine(index + 1, item, prose(item.text)))),
+    '',
+    `**Risk Level**: ${overallLevel(risks)} - ${counts.join(', ')} by the published rules`,
+    '',
+    `**Go/No-Go Recommendation**: ${goNoGo(results.decision)}`,
+    '',
+  ]
+}
+
+function renderNotAssessed(results: ResultsDocument): string[] {
+  return [
+    '## NOT ASSESSED',
+    ...(results.notAssessed.length === 0 ? ['Nothing was declared out of reach of this run.'] : []),
+    ...limited(results.notAssessed.map(({ what, command }) => `${prose(what)}: ${code(command)}`)).map(
+      (line) => `- ${line}`,
+    ),
+    '',
+  ]
+}
+
+function renderEvidence({ evidence, id }: CertificateInputs): string[] {
+  return [
+    '## EVIDENCE',
+    `Listed in ${code(packageNames(id).manifest)}; figures above are recomputed from the histograms by every verifier.`,
+    '',
+    ...evidence.slice(0, 1000).map(({ path, sha256 }) => `- ${code(path)} SHA-256 ${code(sha256)}`),
+    ...(evidence.length > 1000 ? [`- ${evidence.length - 1000} more in the manifest`] : []),
+    '',
+  ]
+}
+
+function renderSignature({ agent, issuedAt, manifestSha256, fingerprint }: CertificateInputs): string[] {
+  return [
+    '## SIGNATURE',
+    `Agent: ${field(agent)}`,
+    `Timestamp: ${readableTime(issuedAt)}`,
+    `Certificate Hash: ${manifestSha256}`,
+    `Key Fingerprint: ${fingerprint}`,
+    `Rendered by: renderer ${rendererVersion}, decision rules ${decisionRulesVersion}`,
+    '',
+  ]
+}

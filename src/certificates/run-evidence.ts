@@ -1,0 +1,64 @@
+/**
+ * Collects the evidence of a run directory by allow-list: the named files that exist, nothing else, no links. What
+ * the meaning check needs must be there; the rest of the directory (report, plots, other certificates) stays.
+ */
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { LighthouseError } from '../platform/errors.ts'
+import { isEvidencePath, limits } from './format.ts'
+import { checkCollisions, checkTotals, readRegularFile } from './package-files.ts'
+
+const required = ['run.json', 'results.json', 'targets.json', 'claims.json'] as const
+const optional = ['ledger.json'] as const
+
+/** By path relative to the run directory. Throws RUN_DIRECTORY. */
+export function collectEvidence(runDirectory: string): ReadonlyMap<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>()
+  let total = 0
+  const take = (path: string): void => {
+    const bytes = readEvidence(join(runDirectory, path), path)
+    total += bytes.length
+    files.set(path, bytes)
+    checkTotals(files.size, total)
+  }
+  for (const name of required) take(name)
+  for (const name of optional) {
+    if (lstatSync(join(runDirectory, name), { throwIfNoEntry: false }) !== undefined) take(name)
+  }
+  for (const round of roundFolders(runDirectory)) {
+    for (const name of ['round.json', 'histograms.hlog']) {
+      const path = `rounds/${round}/${name}`
+      if (!isEvidencePath(path)) refuse(`${path} is not a name that evidence may have`)
+      take(path)
+    }
+  }
+  checkCollisions(files.keys())
+  return files
+}
+
+/** Hidden names are unfinished rounds of a killed run. */
+function roundFolders(runDirectory: string): string[] {
+  try {
+    return readdirSync(join(runDirectory, 'rounds'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name)
+  } catch (cause) {
+    return refuse(`${runDirectory} holds no rounds`, cause)
+  }
+}
+
+function readEvidence(file: string, path: string): Uint8Array {
+  try {
+    return readRegularFile(file, path, limits.fileBytes)
+  } catch (cause) {
+    const reason = cause instanceof LighthouseError ? cause.message : 'it cannot be read'
+    return refuse(`the run cannot be certified: ${reason}`, cause)
+  }
+}
+
+function refuse(message: string, cause?: unknown): never {
+  throw new LighthouseError('RUN_DIRECTORY', message, {
+    ...(cause === undefined ? {} : { cause }),
+    suggestions: ['Name the directory of a finished run, e.g. runs/run-20261122-020736-1a2b.'],
+  })
+}
