@@ -26,8 +26,7 @@ export interface LoadSessionOptions {
 export interface ConnectReport {
   readonly agents: number
   readonly elapsedMs: number
-  /** null when it took no measurable time. */
-  readonly connectsPerSecond: number | null
+  readonly connectsPerSecond: number
 }
 
 export interface WarmUpReport {
@@ -97,8 +96,9 @@ export class LoadSession implements ClientHandlers {
     }
     await Promise.all(Array.from({ length: Math.max(1, Math.min(concurrency, agents)) }, worker))
     if (failure !== null) throw connectError(failure, connected, agents)
-    const elapsedMs = (clock.nowNs() - startNs) / 1e6
-    return { agents, elapsedMs, connectsPerSecond: elapsedMs > 0 ? (connected * 1000) / elapsedMs : null }
+    // The clock's own resolution is the shortest time that can have passed.
+    const elapsedMs = Math.max(1, clock.nowNs() - startNs) / 1e6
+    return { agents, elapsedMs, connectsPerSecond: (connected * 1000) / elapsedMs }
   }
 
   /** A round whose figures are thrown away; its stragglers would show in the first measured round. */

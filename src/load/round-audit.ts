@@ -5,7 +5,8 @@
  *
  * The limits: 99 % of the offered exchanges sent by the end of the schedule plus the lateness bound (arrival
  * rates below that are a different workload), 90 % of one core (Locust's warning threshold), send lateness
- * p99 within the plan's bound, and no sample that a histogram could not hold.
+ * p99 within the plan's bound, and no sample that a histogram could not hold. What was taken
+ * from the machine by others is added by the suite, which alone can tell others from ourselves.
  */
 import type { RoundAudit } from '../measurement/round-evidence.ts'
 
@@ -30,30 +31,30 @@ export interface AuditFacts {
 export function auditRound(facts: AuditFacts): RoundAudit {
   const achievedRatio = facts.scheduled === 0 ? 0 : facts.sentInTime / facts.scheduled
   const reasons: string[] = []
-  if (facts.interrupted) reasons.push('The round was interrupted.')
-  if (facts.scheduled === 0) reasons.push('The schedule of the round holds no exchange.')
+  if (facts.interrupted) reasons.push('the round was interrupted')
+  if (facts.scheduled === 0) reasons.push('the schedule of the round holds no exchange')
   if (facts.loadModel === 'open' && facts.scheduled > 0) {
     if (achievedRatio < auditLimits.achievedRatio) {
       reasons.push(
-        `The generator sent ${facts.sentInTime} of ${facts.scheduled} exchanges in time (${percent(achievedRatio)}), ` +
-          `less than ${auditLimits.achievedRatio * 100} %.`,
+        `the generator sent ${facts.sentInTime} of ${facts.scheduled} exchanges in time (${percent(achievedRatio)}), ` +
+          `less than ${auditLimits.achievedRatio * 100} %`,
       )
     }
-    if (facts.unsent > 0) reasons.push(`${facts.unsent} of ${facts.scheduled} exchanges were never sent.`)
+    if (facts.unsent > 0) reasons.push(`${facts.unsent} of ${facts.scheduled} exchanges were never sent`)
   }
   if (facts.cpuPercent > auditLimits.cpuPercent) {
     reasons.push(
-      `The generator used ${facts.cpuPercent.toFixed(1)} % of its core, more than ${auditLimits.cpuPercent} %.`,
+      `the generator used ${facts.cpuPercent.toFixed(1)} % of its core, more than ${auditLimits.cpuPercent} %`,
     )
   }
   if (facts.latenessP99Ms > facts.latenessBoundMs) {
     reasons.push(
-      `Sends were late by ${facts.latenessP99Ms.toFixed(2)} ms at p99, more than ${facts.latenessBoundMs.toFixed(2)} ms.`,
+      `sends were late by ${facts.latenessP99Ms.toFixed(2)} ms at p99, more than ${facts.latenessBoundMs.toFixed(2)} ms`,
     )
   }
-  if (facts.negativeSamples > 0) reasons.push(`${facts.negativeSamples} durations were negative: two clocks disagree.`)
+  if (facts.negativeSamples > 0) reasons.push(`${facts.negativeSamples} durations were negative: two clocks disagree`)
   if (facts.outOfRangeSamples > 0) {
-    reasons.push(`${facts.outOfRangeSamples} durations were longer than the histograms hold.`)
+    reasons.push(`${facts.outOfRangeSamples} durations were longer than the histograms hold`)
   }
   return {
     valid: reasons.length === 0,
@@ -67,30 +68,6 @@ export function auditRound(facts: AuditFacts): RoundAudit {
     stealPercent: null,
     foreignCpuPercent: null,
   }
-}
-
-export interface MachineNoise {
-  readonly stealPercent: number | null
-  readonly foreignCpuPercent: number | null
-}
-
-/** `limits` in percent; what could not be measured (null) is no reason, and stays null in the evidence. */
-export function withMachineNoise(
-  audit: RoundAudit,
-  noise: MachineNoise,
-  limits: { steal: number; foreignCpu: number },
-): RoundAudit {
-  const reasons = [...audit.reasons]
-  const { stealPercent, foreignCpuPercent } = noise
-  if (stealPercent !== null && stealPercent > limits.steal) {
-    reasons.push(`The hypervisor took ${stealPercent.toFixed(1)} % of the machine away, more than ${limits.steal} %.`)
-  }
-  if (foreignCpuPercent !== null && foreignCpuPercent > limits.foreignCpu) {
-    reasons.push(
-      `Other programs used ${foreignCpuPercent.toFixed(1)} % of the machine, more than ${limits.foreignCpu} %.`,
-    )
-  }
-  return { ...audit, valid: reasons.length === 0, reasons, stealPercent, foreignCpuPercent }
 }
 
 /** Rounded down, so that what is below a limit never prints as the limit. */

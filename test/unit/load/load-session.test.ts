@@ -96,7 +96,8 @@ describe('coordinated omission', () => {
     expect(countAbove(response, 100_000)).toBeGreaterThanOrEqual(100)
     expect(countAbove(response, 100_000)).toBeLessThanOrEqual(112)
     expect(countAbove(response, 10_000)).toBeGreaterThanOrEqual(185)
-    expect(quantile(service, 1)).toBeLessThan(10_000)
+    // Only the few in flight when the thread stopped were served late as well.
+    expect(countAbove(service, 10_000)).toBeLessThanOrEqual(6)
     expect(report.evidence.audit.valid).toBe(false)
     expect(report.evidence.audit.reasons.join(' ')).toContain('late')
   })
@@ -225,7 +226,7 @@ describe('interruption', () => {
     const { evidence } = report
     expect(engine.asked).toBeLessThan(evidence.counts.scheduled)
     expect(evidence.audit.valid).toBe(false)
-    expect(evidence.audit.reasons[0]).toBe('The round was interrupted.')
+    expect(evidence.audit.reasons[0]).toBe('the round was interrupted')
     expect(evidence.ledger.state).toBe('UNKNOWN')
     expect(evidence.drainMs).toBe(0)
     expectConservation(report)
