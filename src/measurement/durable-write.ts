@@ -67,12 +67,15 @@ function writeSynced(file: string, data: string | Uint8Array): void {
   }
 }
 
-/** Makes the names in a folder durable; where folders cannot be synced (Windows), the rename has to do. */
+/** Makes the names in a folder durable; where folders cannot be synced (Windows, some shares), the rename has to do. */
 function syncFolder(folder: string): void {
   if (process.platform === 'win32') return
   const descriptor = openSync(folder, 'r')
   try {
     fsyncSync(descriptor)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : ''
+    if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error
   } finally {
     closeSync(descriptor)
   }

@@ -21,6 +21,7 @@ export const histogramLogLimits = {
 } as const
 
 export const blockMs = 1000
+export const stagePrefix = 'stage.'
 
 const versionLine = '#[Histogram log format version 1.3]'
 const legend = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
@@ -30,7 +31,7 @@ const linePattern = /^Tag=([^,]{1,64}),(\d{1,9}\.\d{3}),(\d{1,9}\.\d{3}),(\d{1,1
 
 /** Unit of the integers in the histograms of a series. */
 export function unitOfTag(tag: string): DurationUnit {
-  return tag.startsWith('stage.') ? 'ns' : 'us'
+  return tag.startsWith(stagePrefix) ? 'ns' : 'us'
 }
 
 export interface HistogramLogEntry {
@@ -64,13 +65,28 @@ export function histogramLogLine({ tag, startMs, intervalMs, histogram }: Histog
   return `Tag=${tag},${seconds(startMs)},${seconds(intervalMs)},${(max / perMs).toFixed(decimals)},${histogram}\n`
 }
 
-/** The lines of one series, one per 1 s block of a schedule of `durationMs`; the last block may be shorter. */
+/**
+ * The lines of one series, one per 1 s block of a schedule of `durationMs`; the last block may be shorter.
+ * Throws LighthouseError('INTERNAL') when the blocks are not those of the schedule.
+ */
 export function seriesLines(tag: string, blocks: readonly string[], durationMs: number): string {
+  if (blocks.length !== Math.ceil(durationMs / blockMs)) {
+    throw new LighthouseError('INTERNAL', `${tag} has ${blocks.length} blocks for a schedule of ${durationMs} ms.`)
+  }
   return blocks
     .map((histogram, block) => {
       const startMs = block * blockMs
       return histogramLogLine({ tag, startMs, intervalMs: Math.min(blockMs, durationMs - startMs), histogram })
     })
+    .join('')
+}
+
+/** One line per stage of an engine; `histogram` in nanoseconds, `tag` without the prefix `stage.`. */
+export function stageLines(stages: readonly { tag: string; histogram: string }[], durationMs: number): string {
+  return stages
+    .map(({ tag, histogram }) =>
+      histogramLogLine({ tag: `${stagePrefix}${tag}`, startMs: 0, intervalMs: durationMs, histogram }),
+    )
     .join('')
 }
 
@@ -140,7 +156,8 @@ function addLine(line: string, { file, number, series, ends, budget }: Reading):
   if (histogram === undefined || !tagPattern.test(tag)) refuse(file, number, 'the tag is not a name of a series')
   const startMs = Math.round(Number(start) * 1000)
   const endMs = startMs + Math.round(Number(interval) * 1000)
-  if (startMs < (ends.get(tag) ?? 0)) refuse(file, number, `the block of ${tag} starts before the previous one ended`)
+  // Without gaps the position of a line is its block, and no block can be left out unseen.
+  if (startMs !== (ends.get(tag) ?? 0)) refuse(file, number, `the block of ${tag} does not follow on the previous one`)
   ends.set(tag, endMs)
   const distribution = decodeAt(histogram, budget, file, number)
   checkMaximum(Number(max), tag, distribution, file, number)

@@ -10,6 +10,8 @@ import { readFileSync } from 'node:fs'
 
 /** Cumulative ticks of all CPUs together, and how many CPUs there are. */
 export interface MachineCpu {
+  /** Busy, idle, waiting and stolen: the capacity that passed. */
+  readonly totalTicks: number
   readonly busyTicks: number
   readonly stealTicks: number
   readonly cpus: number
@@ -45,12 +47,14 @@ export function parseMachineCpu(text: string): MachineCpu | null {
     .map(Number)
   const cpus = lines.filter((line) => /^cpu\d+ /.test(line)).length
   if (fields === undefined || cpus === 0) return null
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields
-  return { busyTicks: user + nice + system + irq + softirq, stealTicks: steal, cpus }
+  const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, irq = 0, softirq = 0, steal = 0] = fields
+  const busyTicks = user + nice + system + irq + softirq
+  return { totalTicks: busyTicks + idle + waiting + steal, busyTicks, stealTicks: steal, cpus }
 }
 
 /**
- * What happened between two readings, `elapsedMs` of monotonic time apart. `ownCpuUs` is the CPU time of all
+ * What happened between two readings, at least `elapsedMs` of monotonic time apart; the capacity is what the
+ * counters themselves saw pass, so the shares are right also where the readings lie further apart. `ownCpuUs` is the CPU time of all
  * processes of the run in that time. The tick counters lag behind exact CPU time by up to a tick per CPU, so
  * a foreign share below zero is a rounding and reported as 0.
  */
@@ -67,7 +71,9 @@ export function noiseBetween(
   const busyTicks = after.busyTicks - before.busyTicks
   if (stealTicks < 0 || busyTicks < 0) return unknown('the CPU counters of /proc/stat ran backwards')
   if (!(ownCpuUs >= 0)) return unknown('the CPU time of the run itself is not known')
-  const capacityMs = elapsedMs * after.cpus
+  const capacityMs = (after.totalTicks - before.totalTicks) * tickMs
+  // Some containers show counters that are not those of the machine; half is far outside any rounding.
+  if (capacityMs < (elapsedMs * after.cpus) / 2) return unknown('the CPU counters of /proc/stat did not keep time')
   const foreignMs = Math.max(0, busyTicks * tickMs - ownCpuUs / 1000)
   return {
     stealPercent: (stealTicks * tickMs * 100) / capacityMs,

@@ -15,6 +15,7 @@ import {
   histogramLogLine,
   readHistogramLog,
   seriesLines,
+  stageLines,
 } from '../../../src/measurement/histogram-log.ts'
 import { createBlockedRecorder, createLatencyRecorder } from '../../../src/measurement/latency-recorder.ts'
 import { LighthouseError } from '../../../src/platform/errors.ts'
@@ -37,7 +38,7 @@ function sampleLog(): string {
     histogramLogHeader(startedAtMs) +
     seriesLines('roundTrip', recorder.encodeBlocks(), 2500) +
     histogramLogLine({ tag: 'lateness', startMs: 0, intervalMs: 2500, histogram: encoded([12, 900]) }) +
-    histogramLogLine({ tag: 'stage.verify', startMs: 0, intervalMs: 2500, histogram: encoded([1234], 'ns', 6e10) })
+    stageLines([{ tag: 'verify', histogram: encoded([1234], 'ns', 6e10) }], 2500)
   recorder.destroy()
   return log
 }
@@ -76,6 +77,15 @@ describe('writing', () => {
       'Tag=lateness,0.000,2.500,0.900',
       'Tag=stage.verify,0.000,2.500,0.001234',
     ])
+  })
+
+  it('refuses blocks that are not those of the schedule', () => {
+    expect(() => seriesLines('roundTrip', [encoded([]), encoded([])], 2500)).toThrow(
+      /2 blocks for a schedule of 2500 ms/,
+    )
+    expect(() => histogramLogLine({ tag: 'a,b', startMs: 0, intervalMs: 1, histogram: encoded([]) })).toThrow(
+      /cannot be the tag/,
+    )
   })
 
   it('leaves no blank line and no line without newline', () => {
@@ -185,7 +195,17 @@ describe('refusing', () => {
     [
       'overlapping blocks',
       logWith(`Tag=a,0.000,1.000,1.500,${good}\nTag=a,0.500,1.000,1.500,${good}\n`),
-      /line 6: the block of a starts/,
+      /line 6: the block of a does not follow/,
+    ],
+    [
+      'a block left out',
+      sampleLog().replace(/Tag=roundTrip,1.000.*\n/, ''),
+      /line 6: the block of roundTrip does not follow/,
+    ],
+    [
+      'a first block left out',
+      sampleLog().replace(/Tag=roundTrip,0.000.*\n/, ''),
+      /line 5: the block of roundTrip does not follow/,
     ],
     ['a maximum above the histogram', lineWith(good, '1.502'), /Interval_Max 1.502 ms is not the maximum/],
     ['a maximum below the histogram', lineWith(good, '1.498'), /Interval_Max 1.498 ms/],

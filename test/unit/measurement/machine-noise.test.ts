@@ -29,7 +29,12 @@ const before = parsed([4950, 0, 3864, 283_288, 179, 0, 56, 237, 0, 0])
 
 describe('parseMachineCpu', () => {
   it('sums what ran, keeps guest time from counting twice, and counts CPUs', () => {
-    expect(parsed([100, 20, 3, 1000, 50, 4, 5, 7, 60, 2])).toEqual({ busyTicks: 132, stealTicks: 7, cpus: 2 })
+    expect(parsed([100, 20, 3, 1000, 50, 4, 5, 7, 60, 2])).toEqual({
+      totalTicks: 1189,
+      busyTicks: 132,
+      stealTicks: 7,
+      cpus: 2,
+    })
   })
 
   it('is null for a text that is not of /proc/stat', () => {
@@ -61,6 +66,7 @@ describe('noiseBetween', () => {
       2000,
       /backwards/,
     ],
+    ['counters that stood still', before, before, 0, 2000, /did not keep time/],
     ['a window below the resolution', before, before, 0, 50, /too short/],
     ['a changed number of CPUs', before, { ...before, cpus: 4 }, 0, 2000, /number of CPUs/],
     ['unknown own CPU', before, before, NaN, 2000, /not known/],
