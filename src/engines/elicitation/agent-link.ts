@@ -1,0 +1,264 @@
+/**
+ * One agent's end of the wire: its connection, its nonces, its place in the inbox, and the legs it must not lose.
+ *
+ * A leg stays here from the moment it is asked for until it is acknowledged or refused; a new connection repeats what is
+ * here. Sequences decide what is new to the application, so a redelivery never reaches it twice. The link knows
+ * nothing of sockets or timers; what owns it passes frames both ways and decides when to connect.
+ */
+import type { Leg, Outcome, RefusalCode } from '../engine.ts'
+import { refusalCodes } from '../engine.ts'
+import type { Credentials } from './enrolment-client.ts'
+import { decodeServerFrame, parseCount, signedFrame } from './frame-codec.ts'
+import { agentNameOf } from './wire-ids.ts'
+
+/** What a link reports and needs; implemented once per client. */
+export interface LinkOwner {
+  /** Monotonic. */
+  nowMs(): number
+  transmit(link: AgentLink, frame: string): void
+  /** The server has said hello: the session is up. */
+  established(link: AgentLink): void
+  /** The connection cannot go on; `code` is the server's word, or why the link gave up. */
+  broken(link: AgentLink, code: string): void
+  acknowledged(exchange: number, leg: Leg): void
+  refused(exchange: number, leg: Leg, code: RefusalCode, retryAfterMs: number): void
+  question(link: AgentLink, id: string, from: string, body: string): void
+  result(link: AgentLink, id: string, outcome: Outcome, body: string): void
+  wireDuplicate(id: string, leg: Leg): void
+  /** A leg was sent again. */
+  repeated(): void
+  /** A leg waits for its retry-after. */
+  delayed(link: AgentLink): void
+}
+
+interface OpenLeg {
+  readonly verb: 'ask' | 'answer' | 'cancel'
+  readonly round: number
+  readonly exchange: number
+  readonly id: string
+  /** '' unless it is an ask. */
+  readonly to: string
+  readonly body: string
+  /** Monotonic; asks only. */
+  readonly deadlineAtMs: number
+  /** 0 while it waits for a connection. */
+  nonce: number
+  attempts: number
+  notBeforeMs: number
+}
+
+/** Legs of one agent that may be unacknowledged at once. */
+export const maxOpenLegs = 8192
+const cursorEvery = 64
+const outcomes: readonly string[] = ['accept', 'decline', 'cancel', 'expired', 'withdrawn'] satisfies readonly Outcome[]
+
+export class AgentLink {
+  readonly agent: number
+  readonly name: string
+  readonly owner: LinkOwner
+  credentials: Credentials | null = null
+  heardAtMs = 0
+  up = false
+  /** Highest sequence processed, and the highest the server was told of. */
+  seen = 0
+  private told = 0
+  private nonce = 0
+  private log = ''
+  private legs: OpenLeg[] = []
+  private waiting: OpenLeg[] = []
+
+  constructor(agent: number, owner: LinkOwner) {
+    this.agent = agent
+    this.name = agentNameOf(agent)
+    this.owner = owner
+  }
+
+  /** Another store knows nothing of what was seen; another epoch counts nonces anew. */
+  useCredentials(credentials: Credentials): void {
+    if (credentials.log !== this.log) this.seen = 0
+    if (credentials.epoch !== this.credentials?.epoch || credentials.log !== this.log) {
+      this.nonce = 0
+      for (const leg of this.legs) leg.nonce = 0
+    }
+    this.log = credentials.log
+    this.credentials = credentials
+  }
+
+  /** False when too many legs are open already. */
+  start(
+    verb: OpenLeg['verb'],
+    round: number,
+    exchange: number,
+    id: string,
+    to: string,
+    body: string,
+    ttlMs: number,
+  ): boolean {
+    if (this.legs.length + this.waiting.length >= maxOpenLegs) return false
+    const deadlineAtMs = verb === 'ask' ? this.owner.nowMs() + ttlMs : Infinity
+    const leg = { verb, round, exchange, id, to, body, deadlineAtMs, nonce: 0, attempts: 0, notBeforeMs: 0 }
+    this.legs.push(leg)
+    if (this.up) this.transmit(leg)
+    return true
+  }
+
+  private transmit(leg: OpenLeg): void {
+    leg.attempts++
+    let tail = leg.id
+    if (leg.verb === 'ask') {
+      tail += ` ${leg.to} ${Math.max(1, Math.ceil(leg.deadlineAtMs - this.owner.nowMs()))}`
+    }
+    if (leg.attempts > 1) this.owner.repeated()
+    leg.nonce = this.say(leg.verb, tail, leg.body)
+  }
+
+  /** Signs and sends one frame and returns its nonce. */
+  private say(verb: string, tail: string, body: string): number {
+    const { credentials } = this
+    if (credentials === null) return 0
+    const nonce = ++this.nonce
+    this.told = this.seen
+    const envelope = `${verb} ${credentials.epoch} ${credentials.session} ${nonce} ${this.seen}`
+    const signed = `${envelope}${tail === '' ? '' : ' '}${tail}${body === '' ? '' : '\n'}${body}`
+    this.owner.transmit(this, signedFrame(credentials.key, signed))
+    return nonce
+  }
+
+  /** A frame of the server on the present connection. */
+  receive(text: string): void {
+    this.heardAtMs = this.owner.nowMs()
+    const frame = decodeServerFrame(text)
+    if (frame === null) return this.owner.broken(this, 'MALFORMED')
+    const { tokens, body } = frame
+    switch (tokens[0]) {
+      case 'question':
+      case 'result':
+      case 'void':
+        return this.entry(tokens, body)
+      case 'ack':
+      case 'pong':
+        return this.acknowledge(parseCount(tokens[1]))
+      case 'ping':
+        this.acknowledge(parseCount(tokens[1]))
+        this.say('pong', '', '')
+        return
+      case 'hello':
+        return this.hello(tokens)
+      case 'refused':
+        return this.refusal(tokens)
+      case 'bye':
+        return this.owner.broken(this, tokens[1] ?? 'MALFORMED')
+      default:
+        return this.owner.broken(this, 'MALFORMED')
+    }
+  }
+
+  private hello(tokens: readonly string[]): void {
+    const ackNonce = parseCount(tokens[1])
+    const nonceFloor = parseCount(tokens[4])
+    const cursorFloor = parseCount(tokens[5])
+    if (ackNonce < 0 || nonceFloor < 0 || cursorFloor < 0) return this.owner.broken(this, 'MALFORMED')
+    this.nonce = Math.max(this.nonce, nonceFloor)
+    // Entries below the floor are gone for good; RESUME_GAP says so when this agent had not seen them.
+    this.seen = Math.max(this.seen, cursorFloor)
+    this.acknowledge(ackNonce)
+    this.up = true
+    const open = this.legs
+    this.legs = []
+    for (const leg of open) this.repeat(leg)
+    this.owner.established(this)
+  }
+
+  private repeat(leg: OpenLeg): void {
+    if (leg.deadlineAtMs <= this.owner.nowMs()) return
+    this.legs.push(leg)
+    this.transmit(leg)
+  }
+
+  private entry(tokens: readonly string[], body: string): void {
+    const [verb, ack, position, id, detail] = tokens
+    const sequence = parseCount(position)
+    if (sequence < 1 || id === undefined) return this.owner.broken(this, 'MALFORMED')
+    this.acknowledge(parseCount(ack))
+    if (verb === 'result') this.dropAsk(id)
+    if (sequence <= this.seen) {
+      if (verb !== 'void') this.owner.wireDuplicate(id, verb === 'question' ? 'ask' : 'answer')
+      return
+    }
+    if (sequence !== this.seen + 1) return this.owner.broken(this, 'SEQUENCE_GAP')
+    this.seen = sequence
+    if (verb === 'question') this.owner.question(this, id, detail ?? '', body)
+    else if (verb === 'result') {
+      if (!isOutcome(detail)) return this.owner.broken(this, 'MALFORMED')
+      this.owner.result(this, id, detail, body)
+    }
+    if (this.up && this.seen - this.told >= cursorEvery) this.say('cursor', '', '')
+  }
+
+  /** A result proves that its ask arrived, even if the acknowledgement of a repetition is still on its way. */
+  private dropAsk(id: string): void {
+    const index = this.legs.findIndex((leg) => leg.verb === 'ask' && leg.id === id)
+    const leg = this.legs[index]
+    if (leg === undefined) return
+    this.legs.splice(index, 1)
+    this.report(leg)
+  }
+
+  private acknowledge(upTo: number): void {
+    while (this.legs.length > 0) {
+      const leg = this.legs[0]
+      if (leg === undefined || leg.nonce === 0 || leg.nonce > upTo) return
+      this.legs.shift()
+      this.report(leg)
+    }
+  }
+
+  private report(leg: OpenLeg): void {
+    if (leg.verb !== 'cancel') this.owner.acknowledged(leg.exchange, leg.verb)
+  }
+
+  private refusal(tokens: readonly string[]): void {
+    const nonce = parseCount(tokens[1])
+    const code = refusalCodes.find((known) => known === tokens[3])
+    const retryAfterMs = parseCount(tokens[4])
+    if (nonce < 0 || code === undefined || retryAfterMs < 0) return this.owner.broken(this, 'MALFORMED')
+    const index = nonce === 0 ? -1 : this.legs.findIndex((leg) => leg.nonce === nonce)
+    const leg = this.legs[index]
+    if (leg === undefined) return
+    this.legs.splice(index, 1)
+    // The first attempt may have been taken: only a code that speaks of the exchange itself is definitive now.
+    if (leg.attempts > 1 && (code === 'RATE_LIMIT_EXCEEDED' || code === 'OVERLOADED')) {
+      leg.notBeforeMs = this.owner.nowMs() + Math.max(retryAfterMs, 10)
+      this.waiting.push(leg)
+      this.owner.delayed(this)
+    } else if (leg.verb !== 'cancel') this.owner.refused(leg.exchange, leg.verb, code, retryAfterMs)
+  }
+
+  /** Sends legs whose retry-after has passed; true while some still wait. */
+  retryDue(nowMs: number): boolean {
+    if (!this.up) return this.waiting.length > 0
+    const waiting = this.waiting
+    this.waiting = []
+    for (const leg of waiting) {
+      if (leg.notBeforeMs > nowMs) this.waiting.push(leg)
+      else this.repeat(leg)
+    }
+    return this.waiting.length > 0
+  }
+
+  /** The connection is gone: nothing sent on it counts until the server says so on the next. */
+  down(): void {
+    this.up = false
+  }
+
+  /** Forgets legs of rounds before `round`; their exchange numbers mean something else now. */
+  dropBefore(round: number): void {
+    const isCurrent = (leg: OpenLeg): boolean => leg.round >= round
+    this.legs = this.legs.filter(isCurrent)
+    this.waiting = this.waiting.filter(isCurrent)
+  }
+}
+
+function isOutcome(text: string | undefined): text is Outcome {
+  return text !== undefined && outcomes.includes(text)
+}

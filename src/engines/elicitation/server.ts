@@ -1,0 +1,277 @@
+/**
+ * The elicitation server: opens the store, rebuilds the machine from its log, and connects both to sockets.
+ *
+ * Nothing here decides about messages. Closing stops listening, commits what waits, tells every agent, and is bounded.
+ */
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { delay, systemClock, systemScheduler, type Clock } from '../../platform/clock.ts'
+import { LighthouseError } from '../../platform/errors.ts'
+import type { EngineGauges, EngineServer, EngineStats, ServerConfig } from '../engine.ts'
+import { inlineCommit, type GroupCommit } from '../event-store/group-commit.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import { openEventStore } from '../event-store/sqlite-store.ts'
+import { threadedCommit } from '../event-store/threaded-commit.ts'
+import { Connections } from './connections.ts'
+import {
+  answerCode,
+  answerJson,
+  bearerToken,
+  cursorOf,
+  isEnrolmentKey,
+  readBody,
+  readEnrolment,
+} from './http-requests.ts'
+import { ElicitationMachine } from './machine.ts'
+import { tickMs, type MachineSink, type NonceStore } from './machine-ports.ts'
+import { NonceWindow } from './nonce-window.ts'
+import { limitsOf, parseOptions, type ElicitationOptions } from './options.ts'
+import { recovery } from './recovery.ts'
+import { elicitationSemantics } from './semantics.ts'
+import { SessionAuthority } from './sessions.ts'
+import { Stages } from './stages.ts'
+
+const sessionLifetimeMs = 12 * 3_600_000
+const closeGraceMs = 1500
+
+/** Keeps used nonces in the store instead: the arm that shows what the window in memory saves. */
+function databaseNonces(store: EventStore, agents: number, countQuery: () => void): NonceStore {
+  const floors = new Float64Array(agents)
+  return {
+    floor: (agent) => floors[agent] ?? 0,
+    use(agent, nonce) {
+      countQuery()
+      if (!store.useNonce(agent, nonce)) return false
+      floors[agent] = Math.max(floors[agent] ?? 0, nonce)
+      return true
+    },
+  }
+}
+
+export async function startElicitationServer(config: ServerConfig): Promise<EngineServer> {
+  const options = parseOptions(config.options)
+  const store = openEventStore({ durability: config.durability, file: config.storeFile, indexedByAgent: false })
+  let running: RunningServer | null = null
+  try {
+    running = new RunningServer(config, options, store)
+    await running.start()
+    return running
+  } catch (error) {
+    if (running === null) store.close()
+    else await running.close()
+    throw error
+  }
+}
+
+class RunningServer implements EngineServer {
+  readonly semantics
+  private readonly config: ServerConfig
+  private readonly options: ElicitationOptions
+  private readonly store: EventStore
+  private readonly clock: Clock = systemClock()
+  private readonly authority: SessionAuthority
+  private readonly log: string
+  private readonly stages: Stages
+  private readonly machine: ElicitationMachine
+  private readonly connections: Connections
+  private readonly http: Server
+  private commit: GroupCommit | null = null
+  private stopTicking: (() => void) | null = null
+  private closing: Promise<void> | null = null
+  private port = 0
+  private nonceQueries = 0
+
+  constructor(config: ServerConfig, options: ElicitationOptions, store: EventStore) {
+    this.config = config
+    this.options = options
+    this.store = store
+    this.semantics = elicitationSemantics(config.durability)
+    this.authority = new SessionAuthority(store.secret, store.bootEpoch)
+    this.stages = new Stages(options.stageSampling)
+    this.log = createHash('sha256').update('log\n').update(store.secret).digest('base64url').slice(0, 16)
+    const limits = limitsOf(options)
+    this.machine = new ElicitationMachine({
+      authority: this.authority,
+      nonces:
+        options.nonceStore === 'memory'
+          ? new NonceWindow(limits.maxAgents)
+          : databaseNonces(store, limits.maxAgents, () => this.nonceQueries++),
+      sink: this.sink(),
+      clock: this.clock,
+      stages: this.stages,
+      limits,
+      log: this.log,
+      soon: options.validation === 'pipelined' ? setImmediate : null,
+    })
+    store.replay(recovery(this.machine, this.clock, limits))
+    this.connections = new Connections(() => this.machine)
+    const answer = (request: IncomingMessage, response: ServerResponse): void => this.answer(request, response)
+    const http = { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000, maxHeaderSize: 8192 }
+    this.http =
+      config.tls === null
+        ? createServer(http, answer)
+        : createTlsServer({ ...http, cert: config.tls.certificate, key: config.tls.key }, answer)
+    this.http.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head))
+  }
+
+  get url(): string {
+    const host = this.config.listen.includes(':') ? `[${this.config.listen}]` : this.config.listen
+    return `${this.config.tls === null ? 'http' : 'https'}://${host}:${this.port}`
+  }
+
+  private sink(): MachineSink {
+    return {
+      append: (agent, source, kind, exchange, body, producedAtMs) =>
+        this.commit?.append(agent, source, kind, exchange, body, producedAtMs) ?? -1,
+      send: (agent, frame) => this.connections.send(agent, frame),
+      hasRoom: (agent) => this.connections.hasRoom(agent),
+      refuse: (agent, nonce, id, code, retryAfterMs) => {
+        this.connections.send(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`)
+      },
+      settled: () => undefined,
+      disconnect: (agent, code) => this.connections.disconnect(agent, code),
+    }
+  }
+
+  async start(): Promise<void> {
+    const { store } = this
+    const handlers = {
+      onCommitted: (from: number, to: number): void => this.machine.committed(from, to),
+      onFailed: (from: number, to: number): void => this.machine.failed(from, to),
+    }
+    const { batching } = this.options
+    // A database in memory belongs to the connection that made it; another thread could not see it.
+    this.commit =
+      batching === 'thread' && store.durability !== 'memory'
+        ? await threadedCommit({ durability: store.durability, file: store.file, indexedByAgent: false }, handlers)
+        : inlineCommit(store, handlers, batching === 'off' ? 'off' : 'turn')
+    await new Promise<void>((resolve, reject) => {
+      this.http.once('error', (error) => {
+        reject(
+          new LighthouseError(
+            'ENGINE_START',
+            `Cannot listen on ${this.config.listen}:${this.config.port}: ${error.message}.`,
+            {
+              cause: error,
+              suggestions: ['Choose another port, or 0 for a free one.'],
+            },
+          ),
+        )
+      })
+      this.http.listen({ host: this.config.listen, port: this.config.port, backlog: 4096 }, resolve)
+    })
+    const address = this.http.address()
+    this.port = typeof address === 'object' && address !== null ? address.port : this.config.port
+    this.stopTicking = systemScheduler.every(tickMs, () => this.machine.tick())
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? '').split('?', 1)[0]
+    if (request.headers.origin !== undefined) answerCode(response, 403, 'INVALID_SESSION')
+    else if (request.method === 'POST' && path === '/v1/enrol') void this.enrol(request, response)
+    else if (path === '/v1/connect') answerCode(response, 426, 'MALFORMED')
+    else answerCode(response, 404, 'MALFORMED')
+  }
+
+  private async enrol(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isEnrolmentKey(this.config.enrolmentKey, request.headers['x-lighthouse-enrolment-key'])) {
+      this.machine.count('INVALID_SESSION', -1, '-')
+      response.setHeader('connection', 'close')
+      answerCode(response, 401, 'INVALID_SESSION')
+      return
+    }
+    const body = await readBody(request)
+    const names = body === null ? null : readEnrolment(body)
+    if (names === null) {
+      answerCode(response, 400, 'MALFORMED')
+      return
+    }
+    for (const name of names) {
+      if (this.machine.agents.intern(name) >= 0) continue
+      answerCode(response, 503, 'OVERLOADED', 1000)
+      return
+    }
+    const wallMs = this.clock.wallMs()
+    const agents = names.map((name) => this.authority.issue(name, wallMs, sessionLifetimeMs))
+    answerJson(response, 200, { epoch: this.authority.epoch, log: this.log, agents })
+  }
+
+  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    const url = new URL(request.url ?? '', 'http://engine.invalid')
+    const verified = this.authority.verify(bearerToken(request), this.clock.wallMs())
+    const agent = verified === null ? -1 : this.machine.agents.intern(verified.agent)
+    const cursor = cursorOf(url.searchParams.get('cursor'))
+    if (request.headers.origin !== undefined) refuseUpgrade(socket, '403 Forbidden', 'INVALID_SESSION')
+    else if (url.pathname !== '/v1/connect') refuseUpgrade(socket, '404 Not Found', 'MALFORMED')
+    else if (this.closing !== null) refuseUpgrade(socket, '503 Service Unavailable', 'OVERLOADED')
+    else if (verified === null) {
+      this.machine.count('INVALID_SESSION', -1, '-')
+      refuseUpgrade(socket, '401 Unauthorized', 'INVALID_SESSION')
+    } else if (cursor === -2) refuseUpgrade(socket, '400 Bad Request', 'MALFORMED')
+    else if (agent < 0 || this.connections.open >= this.options.connections) {
+      refuseUpgrade(socket, '503 Service Unavailable', 'OVERLOADED')
+    } else {
+      const { session, expiresAtMs } = verified
+      const key = this.authority.sessionKey(verified.agent, session, this.authority.epoch)
+      this.connections.upgrade(request, socket, head, { agent, session, key, expiresAtMs, cursor })
+    }
+  }
+
+  stats(): EngineStats {
+    const counts = this.commit?.counts() ?? { commits: 0, rows: 0, failures: 0 }
+    return {
+      databaseQueries: this.nonceQueries,
+      commits: counts.commits,
+      committedRows: counts.rows,
+      openConnections: this.connections.open,
+      heldConnections: 0,
+      emptyPolls: 0,
+      pollTimeouts: 0,
+      walBytes: this.store.walBytes(),
+      queueDepth: this.machine.lifecycle.table.open() + (this.commit?.pendingRows() ?? 0),
+      refusals: this.machine.refusals(),
+      stages: this.stages.encode(),
+    }
+  }
+
+  gauges(): EngineGauges {
+    return { openConnections: this.connections.open, walBytes: this.store.walBytes() }
+  }
+
+  resetStats(): void {
+    this.machine.resetCounts()
+    this.commit?.resetCounts()
+    this.nonceQueries = 0
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.shutDown())
+  }
+
+  private async shutDown(): Promise<void> {
+    this.stopTicking?.()
+    const closed = new Promise<void>((resolve) => this.http.close(() => resolve()))
+    this.machine.flush()
+    await this.commit?.close()
+    this.connections.closeAll()
+    this.http.closeIdleConnections()
+    const stop = systemScheduler.after(closeGraceMs, () => {
+      this.connections.terminateAll()
+      this.http.closeAllConnections()
+    })
+    await Promise.race([closed, delay(2 * closeGraceMs)])
+    stop()
+    this.store.close()
+    this.stages.destroy()
+  }
+}
+
+function refuseUpgrade(socket: Duplex, status: string, code: string): void {
+  const body = JSON.stringify({ code, retryAfterMs: 0 })
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
