@@ -67,3 +67,12 @@ function reasonOf(cause: unknown, configDirectory: string): string {
   const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
   return `no signing key can be kept in ${configDirectory}${code}; name one with --key`
 }
+
+/** For a command whose whole purpose is to sign: no key is an error. */
+export function requireDefaultKey(configDirectory: string): SigningKey {
+  const answer = ensureDefaultKey(configDirectory)
+  if (answer.available) return answer.key
+  throw new LighthouseError('ENVIRONMENT', answer.reason, {
+    suggestions: ['Make a key with `lighthouse certify keygen FILE` and name it with --key FILE.'],
+  })
+}

@@ -3,8 +3,8 @@
  * that the verifier names. Both are read by ssh-keygen as they are. Trust comes from the verifier's side only:
  * nothing inside a package is ever looked up here, and a revoked key is revoked whatever else a line says.
  */
-import { appendFileSync, mkdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { appendFileSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
 import { LighthouseError } from '../platform/errors.ts'
 import { allowsNamespace, parseAllowedSigners, parsePublicKeyLine, type AllowedSigner } from './allowed-signers.ts'
 import { limits } from './format.ts'
@@ -109,4 +109,58 @@ export function judgeSigner(store: TrustStore, publicKey: Uint8Array, namespace:
       ? 'has expired'
       : 'is not valid yet',
   )
+}
+
+/** The whole fingerprint is compared: a shortened one would name any number of keys. */
+export function findListedKey(files: TrustFiles, fingerprint: string): Uint8Array {
+  const signer = readTrust(files).signers.find((known) => known.fingerprint === fingerprint)
+  if (signer !== undefined) return signer.publicKey
+  throw new LighthouseError('USAGE', `no listed key has the fingerprint ${fingerprint.slice(0, 60)}`, {
+    suggestions: ['See `lighthouse certify trust list`, or name the public key file.'],
+  })
+}
+
+export interface TrustChoice {
+  readonly certificate: string
+  readonly allowedSigners: string | undefined
+  readonly revokedKeys: string | undefined
+  /** Set when a configuration file named either: such a file may lie beside a foreign package. */
+  readonly fromFile: boolean
+}
+
+/** The local store, or named files; local revocations hold in any case. Throws USAGE for trust out of the package. */
+export function chooseTrust(configDirectory: string, choice: TrustChoice): TrustStore {
+  if (choice.fromFile) {
+    throw new LighthouseError('CONFIGURATION', 'whom to trust cannot be set in a configuration file', {
+      suggestions: ['Give --allowed-signers on the command line, or use `lighthouse certify trust add`.'],
+    })
+  }
+  const local = trustFiles(configDirectory)
+  const named = [choice.allowedSigners, choice.revokedKeys].filter((file) => file !== undefined)
+  const folder = realFolder(choice.certificate)
+  for (const file of named) {
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+      throw new LighthouseError('USAGE', `there is no trust file ${file}`, { suggestions: ['Check the path.'] })
+    }
+    if (folder !== null && realpathSync(file).startsWith(`${folder}${sep}`)) {
+      throw new LighthouseError('USAGE', `${file} lies inside the certificate's package`, {
+        suggestions: ['Trust comes from your side: name a file that you keep yourself.'],
+      })
+    }
+  }
+  const store = readTrust({ ...local, allowedSigners: choice.allowedSigners ?? local.allowedSigners })
+  if (choice.revokedKeys === undefined) return store
+  const more = readTrust({ ...local, revokedKeys: choice.revokedKeys }).revoked
+  return { ...store, revoked: new Set([...store.revoked, ...more]) }
+}
+
+/** Of a package folder, or of the folder around a .md that has its package beside it; null for anything else. */
+function realFolder(certificate: string): string | null {
+  const status = statSync(certificate, { throwIfNoEntry: false })
+  if (status === undefined) return null
+  if (status.isDirectory()) return realpathSync(certificate)
+  const folder = dirname(certificate)
+  const packaged =
+    certificate.endsWith('.md') && statSync(join(folder, 'evidence'), { throwIfNoEntry: false }) !== undefined
+  return packaged ? realpathSync(folder) : null
 }
