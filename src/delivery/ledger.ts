@@ -231,23 +231,20 @@ export class Ledger {
 
   private judgeQuestion(exchange: number, state: number, requester: number, body: string, overdue: boolean): void {
     const asker = this.plan.requester[exchange] as number
-    if (exchange + 1 < (this.questionWatermark[asker] as number)) {
-      this.set(exchange, bit.reorderedBit)
-      this.note(
-        'reordered',
-        exchange,
-        `its question came after that of exchange ${(this.questionWatermark[asker] as number) - 1}`,
-      )
-    } else this.questionWatermark[asker] = exchange + 1
     if ((state & bit.askRefusedBit) !== 0) {
-      this.set(exchange, bit.phantomBit)
+      // What was refused has no place in the order.
+      this.set(exchange, bit.phantomBit | bit.reorderedBit)
       this.note('phantom', exchange, 'the ask was refused, then the question delivered')
-    } else if (overdue || outcomeOf(state) !== 0) {
-      this.note(
-        'late',
-        exchange,
-        outcomeOf(state) !== 0 ? 'delivered after its requester was told the end' : 'delivered after its deadline',
-      )
+    } else {
+      const last = this.questionWatermark[asker] as number
+      if (exchange + 1 > last) this.questionWatermark[asker] = exchange + 1
+      else {
+        this.set(exchange, bit.reorderedBit)
+        this.note('reordered', exchange, `its question came after that of exchange ${last - 1}`)
+      }
+      const told = outcomeOf(state) !== 0
+      if (told) this.note('late', exchange, 'the question came after its requester was told the end')
+      else if (overdue) this.note('late', exchange, 'the question came after the deadline')
     }
     if (body !== this.plan.question(exchange)) this.note('corrupt', exchange, 'the question differs from what was sent')
     else if (requester !== asker) this.note('corrupt', exchange, `the question names agent ${requester} as its sender`)
@@ -262,13 +259,10 @@ export class Ledger {
       this.note('corrupt', exchange, 'the result differs from the answer given')
     }
     const asker = this.plan.requester[exchange] as number
-    if (exchange + 1 > (this.resultWatermark[asker] as number)) this.resultWatermark[asker] = exchange + 1
+    const last = this.resultWatermark[asker] as number
+    if (exchange + 1 > last) this.resultWatermark[asker] = exchange + 1
     else if ((state & bit.reorderedBit) === 0) {
-      this.note(
-        'reordered',
-        exchange,
-        `its result came after that of exchange ${(this.resultWatermark[asker] as number) - 1}`,
-      )
+      this.note('reordered', exchange, `its result came after that of exchange ${last - 1}`)
     }
     if ((state & (bit.answerRefusedBit | bit.phantomBit)) === bit.answerRefusedBit) {
       this.set(exchange, bit.phantomBit)
