@@ -34,6 +34,7 @@ export interface RunRecord {
 
 const jsonLimits = { document: 8 * 2 ** 20, evidence: 2 * 2 ** 20 } as const
 const maximumRounds = 20_000
+const deepestNesting = 32
 const roundFile = /^rounds\/([^/]+)\/(?:round\.json|histograms\.hlog)$/
 
 /** Throws LighthouseError('RUN_DIRECTORY') that names the file, what is wrong with it and what to do. */
@@ -105,12 +106,30 @@ function readJson(files: RunFiles, path: string, limit: number): unknown {
   const data = files.read(path)
   if (data.length > limit) refuse(path, `has ${data.length} bytes, more than the limit of ${limit}`)
   const text = decodeText(data, path)
+  if (nestsDeeperThan(text, deepestNesting)) refuse(path, `is nested more than ${deepestNesting} deep`)
   try {
     const value: unknown = JSON.parse(text)
     return value
   } catch (cause) {
     return refuse(path, 'is not JSON; it was cut short or edited', cause)
   }
+}
+
+/** Looked at before parsing, so that no later walk over the value can run out of stack. */
+function nestsDeeperThan(text: string, limit: number): boolean {
+  let depth = 0
+  let quoted = false
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (quoted) {
+      if (code === 0x5c) index++
+      else if (code === 0x22) quoted = false
+    } else if (code === 0x22) quoted = true
+    else if (code === 0x5b || code === 0x7b) {
+      if (++depth > limit) return true
+    } else if (code === 0x5d || code === 0x7d) depth--
+  }
+  return false
 }
 
 function decodeText(data: Uint8Array, path: string): string {

@@ -68,6 +68,18 @@ describe('writing', () => {
     expect(readRun(memory)).toEqual(readRun(files))
   })
 
+  it('is readable as soon as it has started, without a round', () => {
+    const run = openRunDirectory(started().path)
+    expect([run.manifest.runId, run.rounds]).toEqual([recordedManifest.runId, []])
+  })
+
+  it('does not take brackets within text for nesting', () => {
+    const directory = createRunDirectory(parent, recordedManifest.runId)
+    const claims = { text: `${'['.repeat(50)}"\\${'{'.repeat(50)}` }
+    directory.start(recordedManifest, '{}', JSON.stringify(claims))
+    expect(openRunDirectory(directory.path).claims).toEqual(claims)
+  })
+
   it('never overwrites a run or a round', () => {
     const directory = withRounds()
     const before = readFileSync(join(directory.path, 'rounds/00-elicitation/histograms.hlog'))
@@ -230,6 +242,12 @@ describe('reading what was damaged', () => {
       'a damaged log',
       edit(log, (text) => text.slice(0, -40)),
       /^rounds\/00-elicitation\/histograms\.hlog, line 9: the last line is cut/,
+    ],
+    [
+      'nesting without end',
+      (files: Map<string, Uint8Array>) =>
+        files.set('targets.json', Buffer.from('['.repeat(400_000) + ']'.repeat(400_000))),
+      /^targets\.json is nested more than 32 deep/,
     ],
     [
       'an oversize document',
