@@ -85,7 +85,7 @@ export function parseEvent(bytes: Buffer, sender: string): PostedEvent | Refusal
   try {
     return { kind, recipient, exchange, body: JSON.stringify(data) }
   } catch {
-    // Parsing is iterative and writing is not: only nesting beyond the stack comes here.
+    // Writing may recurse where parsing does not: nesting beyond the stack comes here.
     return malformed('data is nested too deeply.')
   }
 }
