@@ -1,0 +1,166 @@
+/**
+ * The one derivation: from what a run left behind (run.json, targets, claims, rounds with their histograms) to
+ * `results.json`. The suite calls it to publish, `lighthouse report` to publish again, the certificate verifier to
+ * check. Pure and deterministic: no clock, no randomness, no order of input matters; the same evidence gives the same
+ * document to the byte. Every figure is recomputed; nothing is copied that could have been computed.
+ */
+import {
+  brokenDelivery,
+  decide,
+  requiredRounds,
+  type DecisionResult,
+  type DeliveredRound,
+} from '../statistics/decision.ts'
+import { quantile } from '../statistics/distribution.ts'
+import { LighthouseError } from '../platform/errors.ts'
+import { claimsFromJson, claimsSha256 } from './claims-file.ts'
+import { claimResults } from './derive-claims.ts'
+import { comparisons } from './derive-comparison.ts'
+import { engineResult } from './derive-engine.ts'
+import { significant, words } from './derive-figures.ts'
+import { latenessBoundMs, sortRounds, type ArmRounds, type RoundInput, type SortedRounds } from './derive-rounds.ts'
+import { notAssessed, scopeOf } from './derive-scope.ts'
+import { targetResults } from './derive-targets.ts'
+import type { GeneratorResult, ResultsDocument, TargetResult } from './results-document.ts'
+import type { RoundEvidence, RunManifest } from './round-evidence.ts'
+import { targetsFromJson, targetsSha256 } from './targets-file.ts'
+
+export type { RoundInput } from './derive-rounds.ts'
+
+export interface DerivationInput {
+  readonly manifest: RunManifest
+  /** Parsed `targets.json` and `claims.json`, or the lists that are in them; checked here. */
+  readonly targets: unknown
+  readonly claims: unknown
+  readonly rounds: readonly RoundInput[]
+}
+
+/**
+ * Throws LighthouseError: RUN_DIRECTORY when the evidence contradicts itself or targets and claims are not those that
+ * run.json fixed before the run; USAGE when they are no targets or claims at all.
+ */
+export function deriveResults(input: DerivationInput): ResultsDocument {
+  const { manifest } = input
+  const targets = targetsFromJson(Array.isArray(input.targets) ? { targets: input.targets } : input.targets)
+  const claims = claimsFromJson(Array.isArray(input.claims) ? { claims: input.claims } : input.claims)
+  requireDeclared('targets.json', targetsSha256(targets), manifest.targets.sha256)
+  requireDeclared('claims.json', claimsSha256(claims), manifest.claims.sha256)
+
+  const sorted = sortRounds(manifest, input.rounds, latenessBoundMs(targets, manifest.profile))
+  const candidate = sorted.arms.at(-1)
+  if (candidate === undefined) throw new LighthouseError('RUN_DIRECTORY', 'run.json names no engine')
+  const required = Math.max(requiredRounds(manifest.profile, manifest.plan.rounds), manifest.plan.minimumRounds)
+  const validRounds = Math.min(...sorted.arms.map((arm) => arm.valid.length))
+  const invalidReason =
+    validRounds >= required ? '' : `the run is INVALID: ${validRounds} valid rounds, ${required} are needed`
+
+  const run = { manifest, arms: sorted.arms, invalidReason }
+  const judged = targetResults(targets, run)
+  const decision = decisionOf(manifest, sorted, judged, validRounds, required)
+  return {
+    schemaVersion: 1,
+    runId: manifest.runId,
+    suite: 'comparison',
+    profile: manifest.profile,
+    scope: scopeOf(manifest, candidate, validRounds),
+    decision: decision.decision,
+    exitCode: decision.exitCode,
+    decisionReasons: [...decision.reasons, ...findings(manifest, sorted.arms)],
+    conditions: decision.conditions,
+    notAssessed: notAssessed(manifest, candidate, judged),
+    seed: manifest.seed,
+    engines: sorted.arms.map((arm) => engineResult(arm, arm === candidate ? 'candidate' : 'baseline')),
+    comparisons: comparisons(sorted.arms),
+    targets: judged,
+    claims: claimResults(claims, run),
+    generator: generatorOf(sorted, invalidReason),
+    ledger: { state: sorted.unknownLedger.length === 0 ? 'COMPLETE' : 'UNKNOWN', reasons: sorted.unknownLedger },
+    invalidRounds: sorted.invalid,
+    plannedRounds: manifest.plan.rounds,
+    environment: manifest.environment,
+  }
+}
+
+function requireDeclared(file: string, found: string, declared: string): void {
+  if (found === declared) return
+  throw new LighthouseError('RUN_DIRECTORY', `${file} has digest ${found}; run.json fixed ${declared} before the run`, {
+    suggestions: [`Restore ${file} as the run wrote it: targets and claims cannot change after a run.`],
+  })
+}
+
+function decisionOf(
+  manifest: RunManifest,
+  sorted: SortedRounds,
+  targets: readonly TargetResult[],
+  validRounds: number,
+  required: number,
+): DecisionResult {
+  const candidate = sorted.arms.at(-1)
+  return decide({
+    candidate: candidate?.arm.label ?? '',
+    candidateRounds: (candidate?.all ?? []).map(delivered),
+    orderDeclared: candidate?.arm.semantics.ordering === 'per-pair',
+    validRounds,
+    requiredRounds: required,
+    plannedRounds: manifest.plan.rounds,
+    unknownLedger: sorted.unknownLedger,
+    targets: targets.map(({ expression, title, verdict, mandatory, reason, value, low, high, unit }) => ({
+      expression,
+      title,
+      verdict,
+      mandatory,
+      reason,
+      measured: measuredWords(value, low, high, unit),
+    })),
+  })
+}
+
+function delivered({ round, attempt, counts, ledger }: RoundEvidence): DeliveredRound {
+  return { round, attempt, counts, drained: ledger.state === 'COMPLETE' }
+}
+
+function measuredWords(value: number | null, low: number | null, high: number | null, unit: string): string {
+  if (value === null) return 'nothing'
+  const space = unit === '' || unit.startsWith('/') || unit === 'x' ? '' : ' '
+  const end = (bound: number | null): string => (bound === null ? 'unbounded' : `${words(bound)}${space}${unit}`)
+  return `${words(value)}${space}${unit} (one-sided 95 % bounds ${end(low)} and ${end(high)})`
+}
+
+/** What was found beside the decision: broken delivery of other engines, and a run that was cut short. */
+function findings(manifest: RunManifest, arms: readonly ArmRounds[]): string[] {
+  const lines: string[] = []
+  for (const { arm, all } of arms.slice(0, -1)) {
+    const broken = all.flatMap((each) => brokenDelivery(delivered(each), arm.semantics.ordering === 'per-pair'))
+    if (broken.length > 0) {
+      lines.push(`finding about ${arm.label}, not the candidate: ${broken.slice(0, 8).join(', ')} in its rounds`)
+    }
+  }
+  if (manifest.interrupted === true) lines.push('finding: the run was interrupted before its planned end')
+  return lines
+}
+
+function generatorOf(sorted: SortedRounds, invalidReason: string): GeneratorResult {
+  const valid = sorted.arms.flatMap((arm) => arm.valid)
+  const audits = valid.map((round) => round.evidence.audit)
+  const most = (figures: readonly number[]): number | null =>
+    figures.length === 0 ? null : significant(Math.max(...figures))
+  const lateness = valid.flatMap((round) => {
+    const us = quantile(round.lateness, 0.99)
+    return us === null ? [] : [us / 1000]
+  })
+  const repeated = sorted.invalid.length
+  return {
+    valid: invalidReason === '',
+    reasons: [
+      ...(invalidReason === '' ? [] : [invalidReason]),
+      ...(repeated === 0
+        ? []
+        : [`${repeated} round${repeated === 1 ? '' : 's'} did not count; each is listed with its reason`]),
+    ],
+    achievedRatio:
+      audits.length === 0 ? null : significant(Math.min(...audits.map((each) => each.sent / each.scheduled))),
+    latenessP99Ms: most(lateness.length === 0 ? audits.map((each) => each.latenessP99Ms) : lateness),
+    eventLoopP99Ms: most(audits.map((each) => each.eventLoopP99Ms)),
+    cpuPercent: most(audits.map((each) => each.cpuPercent)),
+  }
+}
