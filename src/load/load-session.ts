@@ -234,6 +234,7 @@ export class LoadSession implements ClientHandlers {
     const { negative, outOfRange } = recorders
     const audit = auditRound({
       loadModel: plan.loadModel,
+      pacing: plan.pacing,
       scheduled: ledger.counts.scheduled,
       sentInTime: outcome.sentInTime,
       unsent: ledger.unsent,

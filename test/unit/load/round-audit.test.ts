@@ -7,6 +7,7 @@ import { auditRound, type AuditFacts } from '../../../src/load/round-audit.ts'
 
 const sound: AuditFacts = {
   loadModel: 'open',
+  pacing: 'timer',
   scheduled: 1000,
   sentInTime: 1000,
   unsent: 0,
@@ -61,6 +62,11 @@ describe('auditRound', () => {
 
   it('lists every reason', () => {
     expect(auditRound({ ...sound, sentInTime: 500, unsent: 500, cpuPercent: 99 }).reasons).toHaveLength(3)
+  })
+
+  it('does not hold its core against a spinning generator, but its lateness', () => {
+    expect(auditRound({ ...sound, pacing: 'spin', cpuPercent: 99.9 }).valid).toBe(true)
+    expect(auditRound({ ...sound, pacing: 'spin', cpuPercent: 99.9, latenessP99Ms: 5 }).reasons).toHaveLength(1)
   })
 
   it('does not hold a closed loop to the arrivals', () => {
