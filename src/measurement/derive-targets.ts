@@ -194,14 +194,14 @@ function withRunConditions(judged: Judgement, expression: TargetExpression, run:
   return notDemonstrated(judged, required, reason)
 }
 
-/** The largest unit that gives a whole number: 48 h, 90 s, 1500 ms. */
+/** The largest unit that needs no more than one decimal: 48 h, 1.5 min, 1.5 s. */
 export function durationWords(ms: number): string {
   for (const [unit, size] of [
     ['h', 3_600_000],
     ['min', 60_000],
     ['s', 1000],
   ] as const) {
-    if (ms >= size && ms % size === 0) return `${ms / size} ${unit}`
+    if (ms >= size && (ms * 10) % size === 0) return `${ms / size} ${unit}`
   }
   return `${significant(ms)} ms`
 }

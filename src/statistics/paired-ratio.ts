@@ -42,10 +42,10 @@ export function ratiosOf(
   return ratios
 }
 
-/** Median with a bound on each side, each wrong with probability `alpha`; all null below `minimumPairs`. */
+/** Median with a bound on each side, each wrong with probability `alpha`; no bounds below `minimumPairs`. */
 export function medianBounds(ratios: readonly number[], alpha: number): RatioBounds {
   const rounds = ratios.length
-  if (rounds < minimumPairs || ratios.some((ratio) => !Number.isFinite(ratio))) {
+  if (rounds === 0 || ratios.some((each) => !Number.isFinite(each))) {
     return { ratio: null, low: null, high: null, rounds }
   }
   const sorted = ratios.toSorted((a, b) => a - b)
@@ -53,7 +53,7 @@ export function medianBounds(ratios: readonly number[], alpha: number): RatioBou
   const ratio = rounds % 2 === 1 ? at((rounds + 1) / 2) : (at(rounds / 2) + at(rounds / 2 + 1)) / 2
   let rank = 0
   while (binomialCdf(rank, rounds, 0.5) <= alpha) rank++
-  return rank === 0
+  return rank === 0 || rounds < minimumPairs
     ? { ratio, low: null, high: null, rounds }
     : { ratio, low: at(rank), high: at(rounds + 1 - rank), rounds }
 }
