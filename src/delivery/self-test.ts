@@ -285,7 +285,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
 ]
 
-/** What the checker got wrong, one sentence each; empty when it may be trusted. Takes under a millisecond. */
+/** What the checker got wrong, one sentence each; empty when it may be trusted. Takes a few milliseconds in a cold process. */
 export function runCheckerSelfTest(
   createLedger: (expiry: Expiry) => Ledger = (expiry) => new Ledger(plan, expiry),
 ): string[] {

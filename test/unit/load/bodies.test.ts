@@ -58,7 +58,9 @@ describe('createBodyPool', () => {
   })
 
   it('carries text beyond Latin-1 in some bodies', () => {
-    const exotic = createBodyPool('seed', 400).questions.filter((body) => /[^\u0000-\u00ff]/.test(body))
+    const exotic = createBodyPool('seed', 400).questions.filter(
+      (body) => Buffer.from(body, 'latin1').toString('latin1') !== body,
+    )
     expect(exotic.length).toBeGreaterThanOrEqual(poolSize / 32)
   })
 

@@ -37,7 +37,7 @@ export interface Bench {
   readonly time: VirtualTime
   readonly engine: MemoryEngine
   readonly session: LoadSession
-  run(plan?: RoundPlan, signal?: AbortSignal): Promise<RoundReport>
+  readonly run: (plan?: RoundPlan, signal?: AbortSignal) => Promise<RoundReport>
 }
 
 export async function bench(

@@ -57,7 +57,7 @@ export class VirtualTime implements Timing {
     )
     for (let idle = 0; !settled;) {
       // A promise that an event settled may need a few turns to reach the code that waits for it.
-      for (let turn = 0; turn < 5; turn++) await null
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve()
       if (settled) break
       const event = this.pop()
       if (event === undefined) {
