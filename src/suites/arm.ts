@@ -10,6 +10,7 @@ import { noiseBetween, readMachineCpu, type MachineNoise } from '../measurement/
 import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence } from '../measurement/round-evidence.ts'
 import { entryModule } from '../platform/modules.ts'
 import { startPeer, type Peer } from '../platform/peer.ts'
+import { drainGraceMs } from './arm-timing.ts'
 import type { PlannedArm } from './comparison-plan.ts'
 
 export interface ArmStart {
@@ -41,6 +42,7 @@ export const noiseLimits = { stealPercent: 5, foreignCpuPercent: 25 } as const
 export class Arm {
   readonly label: string
   readonly connectPerSecond: number
+  readonly drainGraceMs: number
   private readonly start: ArmStart
   private readonly engine: RunningEngine
   private readonly load: Peer
@@ -51,6 +53,7 @@ export class Arm {
     this.engine = engine
     this.load = load
     this.connectPerSecond = connectPerSecond
+    this.drainGraceMs = drainGraceMs(start.arm)
   }
 
   /** Starts both hosts and opens every session. On failure nothing is left running. */

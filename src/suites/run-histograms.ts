@@ -1,0 +1,23 @@
+/** The `.hgrm` plots of a run: per engine and series, all valid rounds merged. */
+import { hgrmText } from '../measurement/hgrm.ts'
+import type { RunRecord } from '../measurement/run-reader.ts'
+import { mergeDistributions } from '../statistics/distribution.ts'
+
+const series = ['delivery', 'roundTrip', 'serviceTime'] as const
+const microsecondsPerMs = 1000
+
+export interface EngineFigure {
+  readonly engine: string
+  readonly series: string
+  readonly text: string
+}
+
+export function engineFigures(record: RunRecord): EngineFigure[] {
+  return record.manifest.engines.flatMap(({ label }) =>
+    series.map((name) => {
+      const valid = record.rounds.filter(({ evidence }) => evidence.engine === label && evidence.audit.valid)
+      const merged = mergeDistributions(valid.flatMap(({ histograms }) => histograms.get(name) ?? []))
+      return { engine: label, series: name, text: hgrmText(merged, microsecondsPerMs) }
+    }),
+  )
+}
