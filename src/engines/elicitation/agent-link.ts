@@ -154,15 +154,15 @@ export class AgentLink {
   }
 
   private hello(tokens: readonly string[]): void {
-    const ackNonce = parseCount(tokens[1])
     const nonceFloor = parseCount(tokens[4])
     const cursorFloor = parseCount(tokens[5])
-    if (ackNonce < 0 || nonceFloor < 0 || cursorFloor < 0) return this.owner.broken(this, 'MALFORMED')
+    if (nonceFloor < 0 || cursorFloor < 0) return this.owner.broken(this, 'MALFORMED')
     this.nonce = Math.max(this.nonce, nonceFloor)
     // Entries below the floor are gone for good; RESUME_GAP says so when this agent had not seen them.
     this.seen = Math.max(this.seen, cursorFloor)
-    this.acknowledge(ackNonce)
     this.up = true
+    // An acknowledgement speaks of this connection only: the refusal of a frame sent on the last one may have been lost with
+    // it. Everything open is repeated, under nonces above all that were used.
     const open = this.legs
     this.legs = []
     for (const leg of open) this.repeat(leg)

@@ -1,0 +1,356 @@
+/**
+ * A world for the state machine on virtual time: agents' real links, lossy connections, a log that commits, fails or
+ * is cut off by a crash, and an adversary that plays recorded frames again. Everything is synchronous and chosen by the test.
+ *
+ * The world checks as it goes: whatever a link reports or the server sends must rest on a committed row.
+ */
+import type { Leg, Outcome, RefusalCode } from '../../../src/engines/engine.ts'
+import type { StoredEvent } from '../../../src/engines/event-store/event-store.ts'
+import { AgentLink, type LinkOwner } from '../../../src/engines/elicitation/agent-link.ts'
+import { createSecretKey } from 'node:crypto'
+import { ElicitationMachine } from '../../../src/engines/elicitation/machine.ts'
+import { defaultLimits, rowKinds, tickMs, type MachineLimits } from '../../../src/engines/elicitation/machine-ports.ts'
+import { NonceWindow } from '../../../src/engines/elicitation/nonce-window.ts'
+import { recovery } from '../../../src/engines/elicitation/recovery.ts'
+import { SessionAuthority } from '../../../src/engines/elicitation/sessions.ts'
+import { Stages } from '../../../src/engines/elicitation/stages.ts'
+
+export const agentCount = 3
+const wallOriginMs = 1_800_000_000_000
+const question = '{"message":"m","requestedSchema":{"type":"object","properties":{"n":{"type":"integer"}}}}'
+const answers = ['{"action":"accept","content":{"n":1}}', '{"action":"decline"}', '{"action":"cancel"}'] as const
+const stages = new Stages(1_000_000)
+
+export interface WorldOptions {
+  readonly limits?: Partial<MachineLimits>
+  readonly pipelined?: boolean
+  /** Rows the log takes while uncommitted. */
+  readonly logRoom?: number
+  /** A defect to plant, to prove that the checks see it. */
+  readonly defect?: 'commit-is-a-lie' | 'forget-on-restart'
+}
+
+interface Wire {
+  open: boolean
+  toServer: string[]
+  toClient: string[]
+}
+
+export class World implements LinkOwner {
+  readonly log: StoredEvent[] = []
+  readonly violations: string[] = []
+  readonly results = new Map<number, Outcome[]>()
+  readonly refusals = new Map<string, RefusalCode>()
+  readonly acknowledgements = new Set<string>()
+  readonly answered = new Map<number, string>()
+  readonly counts = { crashes: 0, failures: 0, replays: 0, breaks: 0, duplicates: 0, expired: 0 }
+  machine!: ElicitationMachine
+  private readonly options: WorldOptions
+  private readonly links: AgentLink[] = []
+  private readonly wires: Wire[] = []
+  private readonly recorded: { agent: number; frame: string; epoch: number }[] = []
+  private readonly openQuestions: { exchange: number; recipient: number; id: string }[] = []
+  private pending: StoredEvent[] = []
+  private nextTicket = 1
+  private epoch = 0
+  private nowNsValue = 1e9
+  private asked = 0
+  private soon: (() => void)[] = []
+  private readonly secret = Buffer.alloc(32, 7)
+
+  constructor(options: WorldOptions = {}) {
+    this.options = options
+    for (let agent = 0; agent < agentCount; agent++) {
+      this.links.push(new AgentLink(agent, this))
+      this.wires.push({ open: false, toServer: [], toClient: [] })
+    }
+    this.boot()
+    for (let agent = 0; agent < agentCount; agent++) {
+      this.reconnect(agent)
+      this.toClient(agent)
+    }
+  }
+
+  // The server.
+
+  private boot(): void {
+    this.epoch++
+    this.pending = []
+    this.soon = []
+    const limits = { ...defaultLimits, maxAgents: 16, maxPendingRows: 1024, ...this.options.limits }
+    const clock = { nowNs: () => this.nowNsValue, wallMs: () => wallOriginMs + Math.floor(this.nowNsValue / 1e6) }
+    this.machine = new ElicitationMachine({
+      authority: new SessionAuthority(this.secret, this.epoch),
+      nonces: new NonceWindow(16),
+      clock,
+      stages,
+      limits,
+      log: 'log',
+      soon: this.options.pipelined === true ? (run) => void this.soon.push(run) : null,
+      sink: {
+        append: (agent, source, kind, exchange, body, producedAtMs) => {
+          if (this.pending.length >= (this.options.logRoom ?? 256)) return -1
+          this.pending.push({ sequence: 0, agent, source, kind, exchange, body, producedAtMs })
+          const ticket = this.nextTicket++
+          return ticket
+        },
+        send: (agent, frame) => this.fromServer(agent, frame),
+        hasRoom: (agent) => (this.wires[agent]?.toClient.length ?? 0) < 64,
+        refuse: (agent, nonce, id, code, retryAfterMs) =>
+          void this.fromServer(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`),
+        settled: () => undefined,
+        disconnect: (agent, code) => {
+          this.fromServer(agent, `bye ${code}`)
+        },
+      },
+    })
+    for (let agent = 0; agent < agentCount; agent++) this.machine.agents.intern(`a${agent}`)
+    if (this.options.defect === 'forget-on-restart') return
+    const visit = recovery(this.machine, clock, limits)
+    for (const event of this.log) visit(event)
+  }
+
+  private fromServer(agent: number, frame: string): boolean {
+    const wire = this.wires[agent]
+    if (wire === undefined || !wire.open) return false
+    const [verb, , , id] = frame.split('\n', 1)[0]?.split(' ') ?? []
+    if (verb === 'question' && !this.has(id, [rowKinds.asked])) this.violate(`question ${id} left before its commit`)
+    if (verb === 'result' && !this.has(id, terminalKinds)) this.violate(`result ${id} left before its commit`)
+    wire.toClient.push(frame)
+    return wire.toClient.length < 64
+  }
+
+  private has(id: string | undefined, kinds: readonly number[]): boolean {
+    return this.log.some((row) => row.exchange === id && kinds.includes(row.kind))
+  }
+
+  private violate(what: string): void {
+    this.violations.push(what)
+  }
+
+  /** Commits the `count` oldest uncommitted rows in one batch. */
+  commit(count: number): void {
+    for (const run of this.soon.splice(0)) run()
+    const rows = this.pending.splice(0, count)
+    if (rows.length === 0) return
+    const from = this.nextTicket - this.pending.length - rows.length
+    if (this.options.defect === 'commit-is-a-lie') return this.machine.committed(from, from + rows.length - 1)
+    for (const row of rows) {
+      if (terminalKinds.includes(row.kind) && this.has(row.exchange, terminalKinds))
+        this.violate(`second end of ${row.exchange}`)
+      if (row.kind === rowKinds.asked && this.has(row.exchange, [row.kind]))
+        this.violate(`asked twice: ${row.exchange}`)
+      if (row.kind === rowKinds.expired) this.counts.expired++
+      this.log.push({ ...row, sequence: this.log.length + 1 })
+    }
+    this.machine.committed(from, from + rows.length - 1)
+  }
+
+  fail(count: number): void {
+    const rows = this.pending.splice(0, count)
+    if (rows.length === 0) return
+    this.counts.failures++
+    const from = this.nextTicket - this.pending.length - rows.length
+    this.machine.failed(from, from + rows.length - 1)
+  }
+
+  crash(): void {
+    this.counts.crashes++
+    for (let agent = 0; agent < agentCount; agent++) this.cut(agent, false)
+    this.boot()
+  }
+
+  pass(ms: number): void {
+    for (let passed = 0; passed < ms; passed += tickMs) {
+      this.nowNsValue += tickMs * 1e6
+      this.machine.tick()
+    }
+    for (const link of this.links) link.retryDue(this.nowMs())
+  }
+
+  // Connections.
+
+  /** Breaks an agent's connection; what was under way is gone. */
+  break(agent: number): void {
+    if (this.wires[agent]?.open !== true) return
+    this.counts.breaks++
+    this.cut(agent, true)
+  }
+
+  private cut(agent: number, tellServer: boolean): void {
+    const wire = this.wires[agent]
+    if (wire === undefined || !wire.open) return
+    wire.open = false
+    wire.toServer = []
+    wire.toClient = []
+    if (tellServer) this.machine.detach(agent)
+    this.links[agent]?.down()
+  }
+
+  reconnect(agent: number): void {
+    const wire = this.wires[agent]
+    const link = this.links[agent]
+    if (wire === undefined || link === undefined || wire.open) return
+    const authority = new SessionAuthority(this.secret, this.epoch)
+    const issued = authority.issue(link.name, wallOriginMs, 1e12)
+    const key = createSecretKey(Buffer.from(issued.key, 'base64url'))
+    link.useCredentials({ session: issued.session, token: issued.token, key, epoch: this.epoch, log: 'log' })
+    wire.open = true
+    this.machine.attach(agent, issued.session, key, Infinity, link.seen > 0 ? link.seen : -1)
+  }
+
+  toServer(agent: number): void {
+    const frame = this.wires[agent]?.toServer.shift()
+    if (frame === undefined) return
+    this.recorded.push({ agent, frame, epoch: this.epoch })
+    this.machine.receive(agent, Buffer.from(frame))
+  }
+
+  toClient(agent: number): void {
+    const frame = this.wires[agent]?.toClient.shift()
+    if (frame !== undefined) this.links[agent]?.receive(frame)
+  }
+
+  /** Plays a recorded frame on the present connection of `agent`. It must end that connection and change nothing else. */
+  replay(pick: number, agent: number): void {
+    const recording = this.recorded[pick % Math.max(1, this.recorded.length)]
+    const wire = this.wires[agent]
+    if (recording === undefined || wire === undefined || !wire.open || this.machine.agents.connected[agent] !== 1)
+      return
+    this.counts.replays++
+    const rows = this.pending.length
+    wire.toClient = []
+    this.machine.receive(agent, Buffer.from(recording.frame))
+    const said = wire.toClient.join('|')
+    const expected = recording.agent === agent ? 'REPLAY_ATTACK' : 'INVALID_SIGNATURE'
+    if (!said.includes(`refused 0 - ${expected} 0|bye ${expected}`)) this.violate(`a replay was answered '${said}'`)
+    if (this.pending.length !== rows) this.violate('a replay reached the log')
+    this.cut(agent, true)
+  }
+
+  // Agents.
+
+  ask(requester: number, recipient: number, ttlMs: number): void {
+    const exchange = this.asked++
+    const id = `w:a${requester}:${exchange}`
+    this.links[requester]?.start('ask', 0, exchange, id, `a${recipient}`, question, ttlMs)
+  }
+
+  answer(pick: number, action: number): void {
+    const open = this.openQuestions.splice(pick % Math.max(1, this.openQuestions.length), 1)[0]
+    const body = answers[action % answers.length]
+    if (open === undefined || body === undefined) return
+    this.answered.set(open.exchange, body)
+    this.links[open.recipient]?.start('answer', 0, open.exchange, open.id, '', body, 0)
+  }
+
+  cancel(pick: number): void {
+    if (this.asked === 0) return
+    const exchange = pick % this.asked
+    const leg = this.log.find((row) => row.kind === rowKinds.asked && exchangeOf(row.exchange) === exchange)
+    if (leg === undefined) return
+    this.links[Number(leg.source.slice(1))]?.start('cancel', 0, exchange, leg.exchange, '', '', 0)
+  }
+
+  /** Lets everything come to rest: all connected, all delivered, all committed, all deadlines past. */
+  settle(): void {
+    for (let round = 0; round < 60; round++) {
+      for (let agent = 0; agent < agentCount; agent++) {
+        this.reconnect(agent)
+        for (let step = 0; step < 200; step++) {
+          this.toServer(agent)
+          this.toClient(agent)
+        }
+      }
+      this.commit(1000)
+      this.pass(round < 40 ? 300 : 25)
+    }
+  }
+
+  // What the links report.
+
+  nowMs(): number {
+    return this.nowNsValue / 1e6
+  }
+
+  transmit(link: AgentLink, frame: string): void {
+    const wire = this.wires[link.agent]
+    if (wire?.open === true) wire.toServer.push(frame)
+  }
+
+  established(): void {}
+
+  broken(link: AgentLink, code: string): void {
+    if (code === 'SEQUENCE_GAP' || code === 'MALFORMED') this.violate(`link ${link.name} broke: ${code}`)
+    this.cut(link.agent, true)
+  }
+
+  acknowledged(exchange: number, leg: Leg): void {
+    this.acknowledgements.add(`${leg} ${exchange}`)
+    const kinds = leg === 'ask' ? [rowKinds.asked] : answerKinds
+    const row = this.log.find(
+      (candidate) => exchangeOf(candidate.exchange) === exchange && kinds.includes(candidate.kind),
+    )
+    if (row === undefined) this.violate(`${leg} ${exchange} was acknowledged without a committed row`)
+    else if (leg === 'answer' && !String(row.body).endsWith(this.answered.get(exchange) ?? '?')) {
+      this.violate(`answer ${exchange} was acknowledged, another body is stored`)
+    }
+  }
+
+  refused(exchange: number, leg: Leg, code: RefusalCode): void {
+    this.refusals.set(`${leg} ${exchange}`, code)
+    if (code === 'RESUME_GAP' || code === 'CONFLICT') this.violate(`an honest agent was refused with ${code}`)
+  }
+
+  question(link: AgentLink, id: string): void {
+    this.openQuestions.push({ exchange: exchangeOf(id), recipient: link.agent, id })
+  }
+
+  result(_link: AgentLink, id: string, outcome: Outcome, body: string): void {
+    const exchange = exchangeOf(id)
+    const told = this.results.get(exchange) ?? []
+    told.push(outcome)
+    this.results.set(exchange, told)
+    if (told.length > 1) this.violate(`the requester of ${exchange} was told ${told.join(', ')}`)
+    const isAnswer = outcome !== 'expired' && outcome !== 'withdrawn'
+    if (isAnswer && body !== this.answered.get(exchange)) this.violate(`result ${exchange} carries another body`)
+  }
+
+  wireDuplicate(): void {
+    this.counts.duplicates++
+  }
+
+  repeated(): void {}
+  delayed(): void {}
+
+  /** After `settle`: what is missing or too much, judged from the log and from what the applications were told. */
+  judge(): string[] {
+    const found = [...this.violations]
+    for (const row of this.log.filter((candidate) => candidate.kind === rowKinds.asked)) {
+      const exchange = exchangeOf(row.exchange)
+      if (this.results.get(exchange)?.length !== 1)
+        found.push(`exchange ${exchange} was stored, its requester knows no end`)
+      if (this.refusals.has(`ask ${exchange}`)) found.push(`phantom: ask ${exchange} was refused and is stored`)
+    }
+    for (const row of this.log.filter((candidate) => answerKinds.includes(candidate.kind))) {
+      if (this.refusals.has(`answer ${exchangeOf(row.exchange)}`)) found.push(`phantom: answer ${row.exchange}`)
+    }
+    for (const acknowledged of this.acknowledgements) {
+      const [leg, exchange] = acknowledged.split(' ')
+      const told = this.results.get(Number(exchange))
+      if (told === undefined) found.push(`${acknowledged} was acknowledged and lost`)
+      else if (leg === 'answer' && (told[0] === 'expired' || told[0] === 'withdrawn'))
+        found.push(`${acknowledged} lost to ${told[0]}`)
+    }
+    if (this.machine.lifecycle.table.open() !== 0)
+      found.push(`${this.machine.lifecycle.table.open()} exchanges never ended`)
+    return found
+  }
+}
+
+const answerKinds: readonly number[] = [rowKinds.accept, rowKinds.decline, rowKinds.cancel]
+const terminalKinds: readonly number[] = [...answerKinds, rowKinds.expired, rowKinds.withdrawn]
+
+function exchangeOf(id: string): number {
+  return Number(id.slice(id.lastIndexOf(':') + 1))
+}

@@ -1,0 +1,110 @@
+/**
+ * Any order of asking, answering, withdrawing, losing connections, failing and crashing keeps the promises of the wire protocol.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { agentCount, World, type WorldOptions } from './machine-world.ts'
+
+type Step = readonly [kind: number, first: number, second: number]
+const kinds = 16
+
+function act(world: World, [kind, first, second]: Step): void {
+  const agent = first % agentCount
+  switch (kind) {
+    case 0:
+    case 1:
+    case 2:
+      return world.ask(agent, second % agentCount, 1 + ((first * 37 + second) % 4000))
+    case 3:
+    case 4:
+      return world.answer(first, second)
+    case 5:
+      return world.cancel(first)
+    case 6:
+    case 7:
+    case 8:
+      for (let step = 0; step <= second % 6; step++) world.toServer(agent)
+      return
+    case 9:
+    case 10:
+      for (let step = 0; step <= second % 6; step++) world.toClient(agent)
+      return
+    case 11:
+      return world.commit(1 + (first % 8))
+    case 12:
+      return second % 2 === 0 ? world.fail(1 + (first % 8)) : world.commit(1 + (first % 8))
+    case 13:
+      return second % 6 === 0 ? world.crash() : world.reconnect(agent)
+    case 14:
+      if (second % 4 === 0) return world.break(agent)
+      return second % 4 === 1 ? world.replay(first, (first + second) % agentCount) : world.reconnect(agent)
+    default:
+      return world.pass(25 * (1 + (second % 12)))
+  }
+}
+
+const steps = fc.array(fc.tuple(fc.nat(kinds - 1), fc.nat(1000), fc.nat(1000)), {
+  minLength: 20,
+  maxLength: 400,
+  size: 'max',
+})
+const seen = { crashes: 0, failures: 0, replays: 0, breaks: 0, duplicates: 0, expired: 0, results: 0 }
+
+function run(script: readonly Step[], options: WorldOptions): string[] {
+  const world = new World(options)
+  for (const step of script) act(world, step)
+  world.settle()
+  for (const name of Object.keys(world.counts) as (keyof typeof world.counts)[]) seen[name] += world.counts[name]
+  seen.results += world.results.size
+  return world.judge()
+}
+
+describe.each([
+  ['inline', {}],
+  ['pipelined', { pipelined: true }],
+  [
+    'with little room and a low rate',
+    { logRoom: 6, limits: { ratePerSecond: 20, burst: 12, inboxLimit: 8, pendingLimit: 6 } },
+  ],
+] as const)('the machine, %s', (_name, options) => {
+  it('loses nothing acknowledged, ends every exchange once, says nothing before its commit', () => {
+    fc.assert(
+      fc.property(steps, (script) => {
+        expect(run(script, options)).toEqual([])
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+describe('the test itself', () => {
+  it('met crashes, failed commits, broken connections, replays, duplicates, expiries and results', () => {
+    for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(20)
+  })
+
+  it('sees a server that forgets its log', () => {
+    const world = new World({ defect: 'forget-on-restart' })
+    world.ask(0, 1, 2000)
+    world.toServer(0)
+    world.commit(10)
+    world.pass(200)
+    world.toClient(0)
+    expect(world.acknowledgements).toEqual(new Set(['ask 0']))
+    world.crash()
+    world.settle()
+    expect(world.judge().join()).toMatch(/ask 0 was acknowledged and lost/)
+  })
+
+  it('sees acknowledgements and questions that rest on no commit', () => {
+    const world = new World({ defect: 'commit-is-a-lie' })
+    world.ask(0, 1, 2000)
+    world.toServer(0)
+    world.commit(10)
+    world.pass(200)
+    world.toClient(0)
+    expect(world.violations).toEqual([
+      'question w:a0:0 left before its commit',
+      'ask 0 was acknowledged without a committed row',
+    ])
+  })
+})
