@@ -158,6 +158,8 @@ function tMargin(rounds: readonly RoundSample[], q: number, alpha: number): numb
     values.push(value)
   }
   if (values.length < 2) return 0
+  // Floating-point sums depend on their order; the bounds must not depend on the order of rounds.
+  values.sort((a, b) => a - b)
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)
   return studentTQuantile(1 - alpha, values.length - 1) * Math.sqrt(variance / values.length)

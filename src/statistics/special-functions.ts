@@ -34,9 +34,12 @@ function stirlingRemainder(x: number): number {
 function logBetaPrefix(x: number, a: number, b: number): number {
   const sum = a + b
   const excess = b * x - a * (1 - x)
+  // Near the mean the logarithm of a ratio loses its digits and log1p keeps them; far from it, the other way round.
+  const first = Math.abs(excess) < a / 2 ? Math.log1p(excess / a) : Math.log(x * (sum / a))
+  const second = Math.abs(excess) < b / 2 ? Math.log1p(-excess / b) : Math.log1p(-x) + Math.log(sum / b)
   return (
-    a * Math.log1p(excess / a) +
-    b * Math.log1p(-excess / b) +
+    a * first +
+    b * second +
     0.5 * Math.log((a / sum) * b) -
     halfLogTwoPi +
     stirlingRemainder(sum) -

@@ -167,7 +167,9 @@ class TargetParser {
     const word = this.take(/[A-Za-z0-9]+(?:\.[0-9]+)?/y)
     const found = quantileNames.find((each) => each === word)
     if (found !== undefined) return found
-    const near = word === 'p99.9' ? 'p999' : nearestWord(word, quantileNames)
+    // Every quantile is one edit from another, so only what can be meant in one way is guessed at.
+    const meant = word.toLowerCase() === 'p99.9' ? 'p999' : word.toLowerCase()
+    const near = quantileNames.find((each) => each === meant) ?? null
     const said = word === '' ? 'expected' : `unknown quantile "${word}"; expected`
     return this.fail(at, `${said} one of ${quantileNames.join(', ')}`, near)
   }
