@@ -8,7 +8,7 @@ import { Config } from '@oclif/core/config'
 import type { LoadOptions } from '@oclif/core/interfaces'
 import { run } from '@oclif/core/run'
 import { CommandLineError, describeFailure, writeFailure } from './command-errors.ts'
-import { nearest } from './configuration/nearest.ts'
+import { nearestWord } from './statistics/nearest-word.ts'
 import { exitCodes } from './platform/errors.ts'
 import { environmentVariable } from './platform/process.ts'
 
@@ -62,7 +62,7 @@ async function explainUnknownCommand(error: unknown, options: LoadOptions, argv:
   const words = argv.filter((word) => !word.startsWith('-'))
   const known = [...config.commandIDs, ...config.topics.map((topic) => topic.name)].map((id) => id.replaceAll(':', ' '))
   const given = words.slice(0, 2).join(' ')
-  const guess = nearest(given, known) ?? nearest(words[0] ?? '', known)
+  const guess = nearestWord(given, known) ?? nearestWord(words[0] ?? '', known)
   return new CommandLineError(
     `there is no command '${words.join(' ')}'`,
     guess === null ? ['Run `lighthouse --help` for the list of commands.'] : [`Did you mean \`lighthouse ${guess}\`?`],

@@ -8,7 +8,7 @@
  * Which options an engine has is its own matter; here only names and form are checked.
  */
 import { LighthouseError } from '../platform/errors.ts'
-import { nearest } from './nearest.ts'
+import { nearestWord } from '../statistics/nearest-word.ts'
 
 export interface EngineSpec {
   /** Unique in the run: the spec as given, with `#2` … on repetition. */
@@ -47,7 +47,7 @@ function parseEngineSpec(text: string, knownNames: readonly string[]): EngineSpe
     throw usage(`an engine is longer than ${longestSpec} characters`, 'Write name:option=value.')
   const [name = '', ...settings] = text.split(':')
   if (!knownNames.includes(name)) {
-    const guess = nearest(name, knownNames)
+    const guess = nearestWord(name, knownNames)
     throw usage(
       `there is no engine called '${name}'`,
       guess === null ? `Choose from: ${knownNames.join(', ')}.` : `Did you mean '${guess}'?`,

@@ -4,11 +4,11 @@
  * named with file and line, and unknown keys with the nearest known one. The file is size-checked before it
  * is read, so that a mistaken path costs nothing.
  */
-import { open } from 'node:fs/promises'
-import { LineCounter, parseDocument, type YAMLMap } from 'yaml'
+import { readFile, stat } from 'node:fs/promises'
+import { LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml'
 import { z } from 'zod'
 import { LighthouseError } from '../platform/errors.ts'
-import { nearest } from './nearest.ts'
+import { nearestWord } from '../statistics/nearest-word.ts'
 
 export const configurationFileName = 'lighthouse.config.yaml'
 
@@ -52,7 +52,7 @@ export function parseConfiguration(text: string, file: string, knownKeys: readon
       'Correct the YAML there.',
     )
   }
-  const root: unknown = document.toJS({ maxAliasCount: 0 })
+  const root = plainValue(document, file)
   if (root === null || root === undefined) return new Map()
   if (typeof root !== 'object' || Array.isArray(root))
     throw wrong(`${file}:1: the file is not a mapping`, 'Write one `name: value` per line.')
@@ -65,6 +65,18 @@ export function parseConfiguration(text: string, file: string, knownKeys: readon
     configured.set(key, { text: Array.isArray(checked.data) ? checked.data.join(',') : String(checked.data), where })
   }
   return configured
+}
+
+/** Aliases are refused: a settings file needs none, and nested ones grow without bound. */
+function plainValue(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 })
+  } catch (error) {
+    throw new LighthouseError('CONFIGURATION', `${file}: YAML aliases are not allowed`, {
+      cause: error,
+      suggestions: ['Write the value out.'],
+    })
+  }
 }
 
 function lineOf(map: YAMLMap, key: string, lines: LineCounter): number {
@@ -80,7 +92,7 @@ function lineOf(map: YAMLMap, key: string, lines: LineCounter): number {
 
 function unknownKey(key: string, where: string, knownKeys: readonly string[]): LighthouseError {
   const camel = key.replace(/[-_]([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
-  const guess = knownKeys.includes(camel) ? camel : nearest(key, knownKeys)
+  const guess = knownKeys.includes(camel) ? camel : nearestWord(key, knownKeys)
   return wrong(
     `${where}: there is no setting '${key}'`,
     guess === null ? `Known settings: ${[...knownKeys].sort().join(', ')}.` : `Did you mean '${guess}'?`,
@@ -88,33 +100,23 @@ function unknownKey(key: string, where: string, knownKeys: readonly string[]): L
 }
 
 async function readBounded(file: string, required: boolean): Promise<string | null> {
-  let handle
   try {
-    handle = await open(file, 'r')
-  } catch (error) {
-    if (!required && error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw new LighthouseError(
-      'CONFIGURATION',
-      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        cause: error,
-        suggestions: ['Name a readable file with --config.'],
-      },
-    )
-  }
-  try {
-    const stat = await handle.stat()
-    if (!stat.isFile()) throw wrong(`${file} is not a regular file`, 'Name a configuration file with --config.')
-    if (stat.size > largestConfigurationBytes) {
+    const found = await stat(file)
+    if (!found.isFile()) throw wrong(`${file} is not a regular file`, 'Name a configuration file with --config.')
+    if (found.size > largestConfigurationBytes) {
       throw wrong(
-        `${file} has ${stat.size} bytes, the most for a configuration is ${largestConfigurationBytes}`,
+        `${file} has ${found.size} bytes, the most for a configuration is ${largestConfigurationBytes}`,
         'Name the right file with --config.',
       )
     }
-    const bytes = await handle.readFile()
-    return decode(bytes, file)
-  } finally {
-    await handle.close()
+    return decode(await readFile(file), file)
+  } catch (error) {
+    if (error instanceof LighthouseError || !(error instanceof Error)) throw error
+    if (!required && 'code' in error && error.code === 'ENOENT') return null
+    throw new LighthouseError('CONFIGURATION', `${file} cannot be read: ${error.message}`, {
+      cause: error,
+      suggestions: ['Name a readable file with --config.'],
+    })
   }
 }
 

@@ -12,7 +12,7 @@ import { LighthouseError, type ErrorCode } from '../platform/errors.ts'
 import { environmentVariable } from '../platform/process.ts'
 import type { Configuration, ConfiguredValue } from './file.ts'
 import { configurationKey, environmentName } from './flags.ts'
-import { nearest } from './nearest.ts'
+import { nearestWord } from '../statistics/nearest-word.ts'
 
 const defaultFile = 'lighthouse.config.yaml'
 
@@ -76,7 +76,7 @@ function valueOf(flag: string, argv: readonly string[]): string | undefined {
 }
 
 function notAnOption(where: string, given: string, options: readonly string[], code: ErrorCode): LighthouseError {
-  const guess = nearest(given, options)
+  const guess = nearestWord(given, options)
   return new LighthouseError(code, `${where} is '${given}', which is none of: ${options.join(', ')}`, {
     suggestions: [guess === null ? `Choose one of: ${options.join(', ')}.` : `Did you mean '${guess}'?`],
   })
@@ -144,7 +144,7 @@ function flagWords(known: FlagInput): string[] {
 function unknownFlags(flags: readonly string[], known: FlagInput, help: string): LighthouseError {
   const names = flagWords(known)
   const suggestions = flags.flatMap((flag) => {
-    const guess = nearest(flag.split('=')[0] ?? flag, names)
+    const guess = nearestWord(flag.split('=')[0] ?? flag, names)
     return guess === null ? [] : [`Did you mean '${guess}'?`]
   })
   return new LighthouseError('USAGE', `there is no flag ${flags.map((flag) => `'${flag}'`).join(', ')} here`, {
