@@ -10,7 +10,7 @@
 import type { EngineResult, ResultsDocument, TargetResult } from '../measurement/results-document.ts'
 import { stopClasses } from '../statistics/decision.ts'
 import { code, prose } from './escape.ts'
-import { candidateOf, figure, plural, targetMeasured } from './figures.ts'
+import { candidateOf, figure, plural, targetMeasured, validRoundsOf } from './figures.ts'
 
 export type RiskLevel = 'HIGH' | 'MEDIUM' | 'LOW'
 
@@ -123,7 +123,7 @@ function targetRiskLevel({ verdict, mandatory }: TargetResult): RiskLevel | null
 
 function measurementRisks(results: ResultsDocument): Risk[] {
   const risks: Risk[] = []
-  const valid = candidateOf(results)?.validRounds ?? 0
+  const valid = validRoundsOf(results)
   if (valid < 0.8 * results.plannedRounds) {
     risks.push({
       level: 'MEDIUM',

@@ -7,7 +7,7 @@
 import type { ResultsDocument } from '../measurement/results-document.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { candidateViolations, provenanceDoubt } from './assessment-risks.ts'
-import { candidateOf, figure, plural, targetMeasured } from './figures.ts'
+import { candidateOf, figure, plural, targetMeasured, validRoundsOf } from './figures.ts'
 import type { CertificateKind } from './format.ts'
 
 export interface Item {
@@ -108,7 +108,7 @@ function blockers(results: ResultsDocument): readonly Omit<Item, 'id'>[] {
 }
 
 function roundBlockers(results: ResultsDocument): Omit<Item, 'id'>[] {
-  const valid = candidateOf(results)?.validRounds ?? 0
+  const valid = validRoundsOf(results)
   if (results.decision !== 'NEEDS_FURTHER_REVIEW' || valid >= results.plannedRounds) return []
   return [
     {
@@ -146,7 +146,7 @@ export function recommendationsOf(results: ResultsDocument): readonly Item[] {
     items.push({ key: 'provenance', state: 'OPEN', text: `Repeat the run from a clean commit: ${doubt}` })
   }
   for (const { what, command } of results.notAssessed) {
-    items.push({ key: `question:${what}`, state: 'OPEN', text: `Assess ${what}: ${command}` })
+    items.push({ key: `question:${what}`, state: 'OPEN', text: `Answer it with ${command}` })
   }
   return items.map((item, index) => ({ id: `R${index + 1}`, ...item }))
 }

@@ -58,7 +58,7 @@ export function prose(text: string): string {
     .replaceAll(/#(?=\d)/g, '\\#')
     .replaceAll('@', '\\u{0040}')
     .replaceAll('://', ':\\//')
-    .replaceAll(/^(?=[#>+=-]|\d+[.)])/g, '\\')
+    .replaceAll(/^(?=[#>+=-]|\d+[.)](?:\s|$))/g, '\\')
 }
 
 /** A cell of a table in a code block: one line, no column separator, no fence. */

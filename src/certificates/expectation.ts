@@ -28,7 +28,7 @@ export interface Expectation {
   readonly profile?: (typeof scopeProfiles)[number] | undefined
   readonly minAgents?: number | undefined
   readonly minRate?: number | undefined
-  /** Valid rounds of the candidate times their length. */
+  /** Rounds in which every engine was valid, times their length. */
   readonly minDurationMs?: number | undefined
   readonly signoffs?: number | undefined
 }

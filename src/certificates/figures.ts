@@ -66,3 +66,8 @@ export function targetMeasured(target: TargetResult): string {
 export function candidateOf(results: ResultsDocument): ResultsDocument['engines'][number] | undefined {
   return results.engines.findLast((engine) => engine.role === 'candidate')
 }
+
+/** Rounds in which every engine was measured validly: what a comparison rests on. */
+export function validRoundsOf(results: ResultsDocument): number {
+  return results.engines.length === 0 ? 0 : Math.min(...results.engines.map(({ validRounds }) => validRounds))
+}

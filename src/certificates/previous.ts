@@ -11,7 +11,7 @@ import { provenanceDoubt } from './assessment-risks.ts'
 import { slowestStage } from './assessment.ts'
 import { parseCertificateText } from './certificate-text.ts'
 import { code } from './escape.ts'
-import { candidateOf, figure, targetMeasured } from './figures.ts'
+import { candidateOf, figure, targetMeasured, validRoundsOf } from './figures.ts'
 import { certificateNamespace, idPattern } from './format.ts'
 import { verifySsh } from './sshsig.ts'
 import { fingerprintOf } from './ssh-wire.ts'
@@ -123,7 +123,7 @@ function judgeFact(item: PreviousItem, results: ResultsDocument): { outcome: Out
     }
   }
   if (key === 'rounds') {
-    const valid = candidate?.validRounds ?? 0
+    const valid = validRoundsOf(results)
     return {
       outcome: valid >= results.plannedRounds ? 'CLOSED' : 'OPEN',
       evidence: `${valid} of ${results.plannedRounds} planned rounds are valid`,

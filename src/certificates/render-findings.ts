@@ -19,6 +19,7 @@ import {
   tick,
   warning,
   type Mark,
+  validRoundsOf,
 } from './figures.ts'
 
 /** Rows of one list that are printed; the rest is counted and stays in results.json. */
@@ -98,7 +99,7 @@ function measurementFinding(results: ResultsDocument): Finding {
         `**Invalid Round ${round}** of ${code(engine)}, not counted: ${prose(reasons.join('; '))}`,
     ),
   ]
-  const enough = (candidateOf(results)?.validRounds ?? 0) >= results.plannedRounds
+  const enough = validRoundsOf(results) >= results.plannedRounds
   if (!generator.valid) return finding('Measurement Validity', 'INVALID', cross, lines)
   if (!enough) return finding('Measurement Validity', 'ROUNDS MISSING', warning, lines)
   return finding('Measurement Validity', 'VALID', tick, lines)
@@ -263,7 +264,7 @@ function claimSection(results: ResultsDocument): string[] {
     ...limited(
       results.claims.map(
         ({ id, source, statement, verdict, value, low, high, reason }) =>
-          `${marks[verdict]} **${verdict}** ${code(id)} (${prose(source)}): ${prose(statement)}. Measured ${bounded(value, [low, high], '')}. ${prose(reason)}`,
+          `${marks[verdict]} **${verdict}** ${code(id)} (${prose(source)}): ${prose(statement.replace(/\.$/, ''))}. Measured ${bounded(value, [low, high], '')}. ${prose(reason)}`,
       ),
     ).map((line) => `- ${line}`),
     '',

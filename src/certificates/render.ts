@@ -82,7 +82,7 @@ function reviewScope({ run, results }: CertificateInputs): string[] {
     `- Load: ${plural(plan.agents, 'agent')}, ${figure(plan.ratePerSecond)} exchanges/s, pattern ${code(plan.pattern)}, payload ${plan.payloadBytes} bytes, ` +
       `${plan.loadModel} loop${plan.loadModel === 'closed' ? ' (not coordinated-omission safe)' : ''}`,
     `- Plan: ${plural(plan.rounds, 'round')} of ${duration(plan.roundDurationMs)} per engine, interleaved, warm-up ${duration(plan.warmupMs)}, deadline ${duration(plan.deadlineMs)}`,
-    `- Targets: ${prose(run.targets.source)}, SHA-256 ${code(run.targets.sha256)}, fixed before the run`,
+    `- Targets: ${prose(run.targets.source)}, SHA-256 ${code(run.targets.sha256)}, fixed in run.json`,
     `- Claims: ${prose(run.claims.source)}, SHA-256 ${code(run.claims.sha256)}`,
     doubt === null
       ? `- Code under test: commit ${code(commit ?? '')} ${tick}`

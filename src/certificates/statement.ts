@@ -8,7 +8,7 @@ import { canonicalJson, sha256Hex } from '../measurement/canonical-json.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
 import type { RunManifest } from '../measurement/round-evidence.ts'
 import { statusOf } from './assessment.ts'
-import { candidateOf } from './figures.ts'
+import { validRoundsOf } from './figures.ts'
 import {
   certificateKinds,
   decisionRulesVersion,
@@ -93,12 +93,12 @@ export interface MeasuredScope {
   readonly ratePerSecond: number
   readonly validRounds: number
   readonly roundDurationMs: number
-  /** Valid rounds of the candidate times their length: the load that the decision rests on. */
+  /** Rounds in which every engine was valid, times their length: the load that the decision rests on. */
   readonly measuredMs: number
 }
 
 export function measuredScope({ plan }: RunManifest, results: ResultsDocument): MeasuredScope {
-  const validRounds = candidateOf(results)?.validRounds ?? 0
+  const validRounds = validRoundsOf(results)
   return {
     text: results.scope,
     profile: results.profile,
