@@ -216,7 +216,7 @@ export class Ledger {
     }
     if (unsent > 0 && !onlySent) {
       ends.timedOut += unsent
-      this.markUnknown(`${unsent} of ${this.plan.count} exchanges were never sent`)
+      this.markUnknown(`${unsent} of ${this.plan.count} exchanges were never sent.`)
     }
     return {
       counts: { scheduled: onlySent ? this.sentCount : this.plan.count, ...this.log.counts(), ...ends },

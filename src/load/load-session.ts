@@ -121,7 +121,7 @@ export class LoadSession implements ClientHandlers {
       disconnected: () => this.disconnectedCount,
     })
     if (this.selfTestFailures.length > 0) {
-      round.ledger.markUnknown(`the checker failed its self-test: ${this.selfTestFailures[0]}`)
+      round.ledger.markUnknown(`The checker failed its self-test: ${this.selfTestFailures[0]}.`)
     }
     this.handOverStrays(round)
     this.lostSessions = 0

@@ -37,30 +37,30 @@ export interface AuditFacts {
 export function auditRound(facts: AuditFacts): RoundAudit {
   const achievedRatio = facts.scheduled === 0 ? 0 : facts.sentInTime / facts.scheduled
   const reasons: string[] = []
-  if (facts.interrupted) reasons.push('the round was interrupted')
-  if (facts.scheduled === 0) reasons.push('the schedule of the round holds no exchange')
+  if (facts.interrupted) reasons.push('The round was interrupted.')
+  if (facts.scheduled === 0) reasons.push('The schedule of the round holds no exchange.')
   if (facts.loadModel === 'open' && facts.scheduled > 0) {
     if (achievedRatio < auditLimits.achievedRatio) {
       reasons.push(
-        `the generator sent ${facts.sentInTime} of ${facts.scheduled} exchanges in time (${percent(achievedRatio)}), ` +
-          `less than ${auditLimits.achievedRatio * 100} %`,
+        `The generator sent ${facts.sentInTime} of ${facts.scheduled} exchanges in time (${percent(achievedRatio)}), ` +
+          `less than ${auditLimits.achievedRatio * 100} %.`,
       )
     }
-    if (facts.unsent > 0) reasons.push(`${facts.unsent} of ${facts.scheduled} exchanges were never sent`)
+    if (facts.unsent > 0) reasons.push(`${facts.unsent} of ${facts.scheduled} exchanges were never sent.`)
   }
   if (facts.pacing === 'timer' && facts.cpuPercent > auditLimits.cpuPercent) {
     reasons.push(
-      `the generator used ${facts.cpuPercent.toFixed(1)} % of its core, more than ${auditLimits.cpuPercent} %`,
+      `The generator used ${facts.cpuPercent.toFixed(1)} % of its core, more than ${auditLimits.cpuPercent} %.`,
     )
   }
   if (facts.latenessP99Ms > facts.latenessBoundMs) {
     reasons.push(
-      `sends were late by ${facts.latenessP99Ms.toFixed(2)} ms at p99, more than ${facts.latenessBoundMs.toFixed(2)} ms`,
+      `Sends were late by ${facts.latenessP99Ms.toFixed(2)} ms at p99, more than ${facts.latenessBoundMs.toFixed(2)} ms.`,
     )
   }
-  if (facts.negativeSamples > 0) reasons.push(`${facts.negativeSamples} durations were negative: two clocks disagree`)
+  if (facts.negativeSamples > 0) reasons.push(`${facts.negativeSamples} durations were negative: two clocks disagree.`)
   if (facts.outOfRangeSamples > 0) {
-    reasons.push(`${facts.outOfRangeSamples} durations were longer than the histograms hold`)
+    reasons.push(`${facts.outOfRangeSamples} durations were longer than the histograms hold.`)
   }
   return {
     valid: reasons.length === 0,

@@ -235,8 +235,8 @@ export class RoundRun implements Sender {
     if (nowNs < boundNs) return
     if (quietNs < (plan.drainGraceMs / 2) * 1e6) {
       this.ledger.markUnknown(
-        `the drain ended after ${plan.workload.deadlineMs + plan.drainGraceMs} ms while messages still arrived ` +
-          `(${this.ledger.unresolved} exchanges unresolved)`,
+        `The drain ended after ${plan.workload.deadlineMs + plan.drainGraceMs} ms while messages still arrived ` +
+          `(${this.ledger.unresolved} exchanges unresolved).`,
       )
     }
     this.finish?.(false)
@@ -261,11 +261,12 @@ export class RoundRun implements Sender {
   private outcome(interrupted: boolean): RoundOutcome {
     const { plan, disconnected } = this.setup
     if (interrupted) {
-      this.ledger.markUnknown('the round was interrupted before it drained')
+      this.ledger.markUnknown('The round was interrupted before it drained.')
       if (this.startNs !== 0) this.readGauge()
     }
     const without = disconnected()
-    if (without > 0) this.ledger.markUnknown(`${without} agents had no session when the drain ended`)
+    if (without > 0)
+      this.ledger.markUnknown(`${without} of ${this.schedule.agents} agents had no session when the drain ended.`)
     const drainMs = this.startNs === 0 ? 0 : Math.max(0, (this.sinceStart() - this.schedule.durationNs) / 1e6)
     return {
       plan,

@@ -93,7 +93,7 @@ describe('the load host', () => {
     await host.request('abort', null, timeoutMs)
     const { evidence } = await playing
     expect(evidence.audit.valid).toBe(false)
-    expect(evidence.audit.reasons[0]).toBe('the round was interrupted')
+    expect(evidence.audit.reasons[0]).toBe('The round was interrupted.')
     expect(evidence.ledger.state).toBe('UNKNOWN')
   })
 

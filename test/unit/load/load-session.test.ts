@@ -195,14 +195,14 @@ describe('a ledger that cannot be trusted', () => {
     const { evidence } = await run()
     expect(evidence.ledger).toEqual({
       state: 'UNKNOWN',
-      reasons: ['the checker failed its self-test: clean: counted lost'],
+      reasons: ['The checker failed its self-test: clean: counted lost.'],
     })
   })
 
   it('is UNKNOWN when an agent had no session at the end', async () => {
     const { run } = await bench({ faults: faultsAt(20, 'loseSession') })
     const { evidence } = await run()
-    expect(evidence.ledger.reasons).toEqual(['1 agents had no session when the drain ended'])
+    expect(evidence.ledger.reasons).toEqual(['1 of 10 agents had no session when the drain ended.'])
     expect(evidence.client['lostSessions']).toBe(1)
   })
 })
@@ -226,7 +226,7 @@ describe('interruption', () => {
     const { evidence } = report
     expect(engine.asked).toBeLessThan(evidence.counts.scheduled)
     expect(evidence.audit.valid).toBe(false)
-    expect(evidence.audit.reasons[0]).toBe('the round was interrupted')
+    expect(evidence.audit.reasons[0]).toBe('The round was interrupted.')
     expect(evidence.ledger.state).toBe('UNKNOWN')
     expect(evidence.drainMs).toBe(0)
     expectConservation(report)

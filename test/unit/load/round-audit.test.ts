@@ -37,18 +37,18 @@ describe('auditRound', () => {
   })
 
   it.each<[Partial<AuditFacts>, string]>([
-    [{ sentInTime: 989 }, 'the generator sent 989 of 1000 exchanges in time (98.90 %), less than 99 %'],
+    [{ sentInTime: 989 }, 'The generator sent 989 of 1000 exchanges in time (98.90 %), less than 99 %.'],
     [
       { scheduled: 100_000, sentInTime: 98_999 },
-      'the generator sent 98999 of 100000 exchanges in time (98.99 %), less than 99 %',
+      'The generator sent 98999 of 100000 exchanges in time (98.99 %), less than 99 %.',
     ],
-    [{ unsent: 1 }, '1 of 1000 exchanges were never sent'],
-    [{ cpuPercent: 90.1 }, 'the generator used 90.1 % of its core, more than 90 %'],
-    [{ latenessP99Ms: 2.01 }, 'sends were late by 2.01 ms at p99, more than 2.00 ms'],
-    [{ negativeSamples: 3 }, '3 durations were negative: two clocks disagree'],
-    [{ outOfRangeSamples: 2 }, '2 durations were longer than the histograms hold'],
-    [{ interrupted: true }, 'the round was interrupted'],
-    [{ scheduled: 0, sentInTime: 0 }, 'the schedule of the round holds no exchange'],
+    [{ unsent: 1 }, '1 of 1000 exchanges were never sent.'],
+    [{ cpuPercent: 90.1 }, 'The generator used 90.1 % of its core, more than 90 %.'],
+    [{ latenessP99Ms: 2.01 }, 'Sends were late by 2.01 ms at p99, more than 2.00 ms.'],
+    [{ negativeSamples: 3 }, '3 durations were negative: two clocks disagree.'],
+    [{ outOfRangeSamples: 2 }, '2 durations were longer than the histograms hold.'],
+    [{ interrupted: true }, 'The round was interrupted.'],
+    [{ scheduled: 0, sentInTime: 0 }, 'The schedule of the round holds no exchange.'],
   ])('%j makes it invalid', (change, reason) => {
     expect(auditRound({ ...sound, ...change })).toMatchObject({ valid: false, reasons: [reason] })
   })
