@@ -92,7 +92,7 @@ export class Ledger {
 
   /** To be called before the engine gets the answer. */
   answered(exchange: number): void {
-    this.set(exchange, bit.answeredBit)
+    if ((this.stateOf(exchange) & bit.deliveredBit) !== 0) this.set(exchange, bit.answeredBit)
   }
 
   acknowledged(exchange: number, leg: Leg): void {

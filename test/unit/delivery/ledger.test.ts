@@ -1,0 +1,168 @@
+/**
+ * The ledger's rules one by one: the ends over every possible state, what a requester may be told, and bounds.
+ */
+import { describe, expect, it } from 'vitest'
+import { textsPerClass } from '../../../src/delivery/anomaly-log.ts'
+import * as state from '../../../src/delivery/exchange-state.ts'
+import { Ledger, type ExpectedExchanges } from '../../../src/delivery/ledger.ts'
+
+function planOf(count: number, agents = 2): ExpectedExchanges {
+  return {
+    count,
+    agents,
+    requester: new Uint32Array(count),
+    recipient: new Uint32Array(count).fill(1),
+    question: () => 'question',
+    answer: () => 'answer',
+    outcome: () => 1,
+  }
+}
+
+function started(expiry: state.Expiry, count = 1): Ledger {
+  const ledger = new Ledger(planOf(count), expiry)
+  for (let exchange = 0; exchange < count; exchange++) {
+    ledger.sent(exchange)
+    ledger.acknowledged(exchange, 'ask')
+  }
+  return ledger
+}
+
+function deliver(ledger: Ledger, exchange = 0): void {
+  if (ledger.question(exchange, 0, 1, 'question', false)) ledger.answered(exchange)
+}
+
+describe('the end of an exchange', () => {
+  it.each(['engine', 'client'] as const)('is one of four, and lost only what was taken on (expiry by %s)', (expiry) => {
+    const seen = new Set<string>()
+    for (let bits = 0; bits < 1 << 15; bits++) {
+      const end = state.endOf(bits, expiry)
+      seen.add(end)
+      if ((bits & state.completedBit) !== 0) expect(end).toBe('completed')
+      else expect(end).not.toBe('completed')
+      if (end !== 'lost') continue
+      const takenOn = state.askAcknowledgedBit | state.answerAcknowledgedBit | state.deliveredBit
+      expect(bits & takenOn).not.toBe(0)
+      expect(bits & (state.askRefusedBit | state.misdeliveredBit)).toBe(0)
+      expect(state.lossText(bits)).not.toBe('')
+    }
+    expect(seen).toEqual(new Set(['completed', 'refused', 'timedOut', 'lost']))
+  })
+
+  it('needs the engine to tell the requester, where the engine decides', () => {
+    const told = started('engine')
+    expect(told.result(0, 0, 'expired', '', false)).toBe(false)
+    expect(told.unresolved).toBe(0)
+    expect(told.close()).toMatchObject({ counts: { timedOut: 1, lost: 0 }, timedOutUndelivered: 1 })
+    const untold = started('engine')
+    deliver(untold)
+    expect(untold.unresolved).toBe(1)
+    expect(untold.close()).toMatchObject({
+      counts: { timedOut: 0, lost: 1 },
+      anomalies: ['lost: exchange 0 (agent 0 → 1): question delivered, requester never told the end'],
+    })
+  })
+
+  it('is lost when an acknowledged answer turned into "expired"', () => {
+    const ledger = started('engine')
+    deliver(ledger)
+    ledger.acknowledged(0, 'answer')
+    ledger.result(0, 0, 'expired', '', false)
+    expect(ledger.close()).toMatchObject({
+      counts: { lost: 1, timedOut: 0 },
+      anomalies: ['lost: exchange 0 (agent 0 → 1): answer acknowledged, requester told that it expired'],
+    })
+  })
+
+  it('is timedOut where the client decides and the answer came after it had given up', () => {
+    const ledger = started('client')
+    deliver(ledger)
+    expect(ledger.result(0, 0, 'expired', '', false)).toBe(false)
+    expect(ledger.unresolved).toBe(1)
+    expect(ledger.result(0, 0, 'accept', 'answer', false)).toBe(false)
+    expect(ledger.unresolved).toBe(0)
+    expect(ledger.close().counts).toMatchObject({ timedOut: 1, late: 1, lost: 0, doubleTerminal: 0, completed: 0 })
+  })
+
+  it('is completed though late where the engine decides', () => {
+    const ledger = started('engine')
+    deliver(ledger)
+    expect(ledger.result(0, 0, 'accept', 'answer', true)).toBe(true)
+    expect(ledger.close().counts).toMatchObject({ completed: 1, late: 1, timedOut: 0 })
+  })
+
+  it('is told once: every further telling is counted', () => {
+    const ledger = started('engine')
+    deliver(ledger)
+    ledger.result(0, 0, 'accept', 'answer', false)
+    ledger.result(0, 0, 'accept', 'answer', false)
+    ledger.result(0, 0, 'accept', 'another answer', false)
+    ledger.result(0, 0, 'decline', 'answer', false)
+    ledger.result(0, 0, 'expired', '', false)
+    expect(ledger.close().counts).toMatchObject({ completed: 1, duplicated: 1, doubleTerminal: 3 })
+  })
+
+  it('"withdrawn" is not an end that anybody asked for', () => {
+    const ledger = started('engine')
+    ledger.result(0, 0, 'withdrawn', '', false)
+    expect(ledger.close().counts).toMatchObject({ unexpected: 1, completed: 0 })
+  })
+})
+
+describe('the account', () => {
+  it('is UNKNOWN when something was not sent, unless it was never offered', () => {
+    const plan = planOf(3)
+    const open = new Ledger(plan, 'engine')
+    open.sent(0)
+    expect(open.close()).toMatchObject({
+      counts: { scheduled: 3, timedOut: 3 },
+      state: 'UNKNOWN',
+      reasons: ['2 of 3 exchanges were never sent.'],
+      unsent: 2,
+    })
+    const closed = new Ledger(plan, 'engine')
+    closed.sent(0)
+    expect(closed.close(true)).toMatchObject({ counts: { scheduled: 1, timedOut: 1 }, state: 'COMPLETE' })
+  })
+
+  it('counts refusals by leg and code', () => {
+    const ledger = started('engine', 3)
+    ledger.refused(0, 'ask', 'RATE_LIMIT_EXCEEDED')
+    ledger.refused(1, 'ask', 'OVERLOADED')
+    deliver(ledger, 2)
+    ledger.refused(2, 'answer', 'OVERLOADED')
+    expect(ledger.close().refusals).toEqual({
+      'answer.OVERLOADED': 1,
+      'ask.OVERLOADED': 1,
+      'ask.RATE_LIMIT_EXCEEDED': 1,
+    })
+  })
+
+  it('keeps the first texts of a storm, and counts all of it', () => {
+    const ledger = started('engine')
+    deliver(ledger)
+    for (let time = 0; time < 10_000; time++) deliver(ledger)
+    for (let time = 0; time < 100; time++) ledger.markUnknown('reason')
+    const report = ledger.close()
+    expect(report.counts.duplicated).toBe(10_000)
+    expect(report.anomalies.filter((text) => text.startsWith('duplicated'))).toHaveLength(textsPerClass)
+    expect(report.reasons.length).toBeLessThanOrEqual(16)
+  })
+
+  it('never repeats what a hostile peer wrote as it is', () => {
+    const ledger = started('engine')
+    ledger.stray(1, 'foreign', `\u001b[2J${'x'.repeat(1000)}`)
+    const [text = ''] = ledger.close().anomalies
+    expect(text).toMatch(/^unexpected: agent 1 got \?\[2Jx+…$/)
+    expect(text.length).toBeLessThan(250)
+  })
+
+  it('takes two bytes per exchange', () => {
+    const count = 5_000_000
+    const plan = planOf(count)
+    const before = process.memoryUsage().arrayBuffers
+    const ledger = new Ledger(plan, 'engine')
+    const taken = process.memoryUsage().arrayBuffers - before
+    expect(taken / count).toBeLessThan(2.01)
+    expect(ledger.unresolved).toBe(0)
+  })
+})
