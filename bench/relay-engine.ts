@@ -7,9 +7,18 @@
  */
 import { createServer, type Server } from 'node:http'
 import { WebSocket, WebSocketServer, type RawData } from 'ws'
-import type { AnswerAction, ClientConfig, ClientStats, EngineClient, EngineSemantics } from '../src/engines/engine.ts'
+import type {
+  AnswerAction,
+  ClientConfig,
+  ClientStats,
+  EngineClient,
+  EngineDefinition,
+  EngineSemantics,
+  EngineServer,
+  EngineStats,
+} from '../src/engines/engine.ts'
 
-export const relaySemantics: EngineSemantics = {
+const relaySemantics: EngineSemantics = {
   delivery: 'at-most-once',
   durability: 'memory',
   ordering: 'per-pair',
@@ -17,12 +26,7 @@ export const relaySemantics: EngineSemantics = {
   expiry: 'client',
 }
 
-export interface RelayServer {
-  readonly url: string
-  close(): Promise<void>
-}
-
-export async function startRelay(): Promise<RelayServer> {
+async function startRelay(): Promise<EngineServer> {
   const http: Server = createServer()
   const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: 65_536 })
   const agents: (WebSocket | undefined)[] = []
@@ -40,17 +44,34 @@ export async function startRelay(): Promise<RelayServer> {
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', 16_384, resolve))
   const address = http.address()
   if (address === null || typeof address === 'string') throw new Error('the relay has no port')
+  const idle: EngineStats = {
+    databaseQueries: 0,
+    commits: 0,
+    committedRows: 0,
+    openConnections: 0,
+    heldConnections: 0,
+    emptyPolls: 0,
+    pollTimeouts: 0,
+    walBytes: null,
+    queueDepth: 0,
+    refusals: {},
+    stages: [],
+  }
   return {
-    url: `ws://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${address.port}`,
+    semantics: relaySemantics,
+    stats: () => ({ ...idle, openConnections: sockets.clients.size }),
+    gauges: () => ({ openConnections: sockets.clients.size, walBytes: null }),
+    resetStats: () => undefined,
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         for (const socket of sockets.clients) socket.terminate()
         http.close(() => resolve())
       }),
   }
 }
 
-export class RelayClient implements EngineClient {
+class RelayClient implements EngineClient {
   readonly semantics = relaySemantics
   private readonly config: Pick<ClientConfig, 'url' | 'handlers'>
   private readonly sockets: WebSocket[] = []
@@ -127,4 +148,13 @@ export class RelayClient implements EngineClient {
     for (const socket of this.sockets) socket.terminate()
     return Promise.resolve()
   }
+}
+
+export const engine: EngineDefinition = {
+  name: 'relay',
+  optionHelp: {},
+  validateOptions: () => undefined,
+  semantics: () => relaySemantics,
+  startServer: startRelay,
+  createClient: (config) => new RelayClient(config),
 }

@@ -11,7 +11,12 @@ function isEngineName(name: string): name is EngineName {
   return engineNames.some((known) => known === name)
 }
 
+/**
+ * By name, or from a module given as a `file:` URL that exports `engine`: how benches put an engine of their own,
+ * such as a bare relay, on the same hosts and under the same load. The command line takes names only.
+ */
 export async function loadEngine(name: string): Promise<EngineDefinition> {
+  if (name.startsWith('file:')) return ((await import(name)) as { engine: EngineDefinition }).engine
   if (!isEngineName(name)) {
     throw new LighthouseError('USAGE', `there is no engine called '${name}'`, {
       suggestions: [`Choose one of: ${engineNames.join(', ')}.`],

@@ -119,7 +119,10 @@ export class Arm {
         ? (resources.cpuUs ?? 0) + (report.evidence.audit.cpuPercent / 100) * elapsedMs * 1000
         : 0
     const noise = noiseBetween(before, after, own.user + own.system + childrenUs, elapsedMs)
-    const audit = withNoise(report.evidence.audit, noise)
+    const audit = withNoise(
+      report.evidence.audit,
+      this.foreignIsForeign() ? noise : { ...noise, foreignCpuPercent: null },
+    )
     return {
       evidence: {
         ...report.evidence,
@@ -131,6 +134,11 @@ export class Arm {
       hlog: report.hlog,
       stages: reading?.stats.stages ?? [],
     }
+  }
+
+  /** A remote engine on this machine is one of the other processes, and what it uses is no disturbance. */
+  private foreignIsForeign(): boolean {
+    return this.start.arm.url === undefined
   }
 
   /** Stops sending at once; the round under way ends as interrupted. */

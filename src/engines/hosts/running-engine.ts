@@ -93,7 +93,8 @@ export async function remoteEngine(remote: RemoteEngine): Promise<RunningEngine>
   const definition = await loadEngine(remote.engine)
   definition.validateOptions(remote.options)
   return {
-    url: remote.url,
+    // The contract speaks of http(s); ws and wss name the same server.
+    url: remote.url.replace(/^ws/, 'http'),
     semantics: definition.semantics(remote.options, remote.durability),
     semanticsBasis: 'declared',
     pid: null,
