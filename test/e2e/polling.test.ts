@@ -1,5 +1,6 @@
 /** The polling engine through real processes: an exchange end to end, restarts, pauses, and both arms. */
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect as connectTo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -157,6 +158,13 @@ test.each(['turn', 'thread', 'off'])(
     await eventually('all results', () => recording.results.length >= 150)
     expect(recording.results.map((result) => result.exchange).toSorted((a, b) => a - b)).toEqual(numbers(150))
     expect(recording.questions.length).toBe(150)
+    // One producer asks one recipient in these rounds, so order per pair is order per recipient.
+    for (const recipient of numbers(10)) {
+      const order = recording.questions.filter((question) => question.recipient === recipient)
+      expect(order.map((question) => question.exchange)).toEqual(
+        numbers(150).filter((exchange) => (exchange + 3) % 10 === recipient),
+      )
+    }
     expect([recording.refused, recording.strays]).toEqual([[], []])
     expect(recording.client.stats().reconnects).toBeGreaterThanOrEqual(10)
   },
@@ -176,6 +184,48 @@ test('a server that comes back with an empty store is read from its start', asyn
   await eventually('the exchange after', () => recording.results.length === 21)
   expect(recording.results.at(-1)?.exchange).toBe(20)
 })
+
+test('a post whose answer was lost is sent again: stored twice, told once, counted', async () => {
+  const server = await start()
+  const proxy = await answerEater(server.port)
+  const recording = new RecordingClient(`http://127.0.0.1:${proxy.port}`)
+  clients.push(recording)
+  await recording.open(2)
+  recording.client.beginRound('r1', 'seed')
+  for (const exchange of numbers(3)) recording.client.ask(exchange, 0, 1, 'x', 20_000)
+  await eventually('all results', () => recording.results.length === 3)
+  await eventually('the duplicate', () => recording.duplicates.length === 1)
+  expect(proxy.eaten()).toBe(1)
+  expect(recording.duplicates).toEqual(['0 ask'])
+  expect(recording.questions.map((question) => question.exchange)).toEqual([0, 1, 2])
+  expect(recording.client.stats().retries).toBe(1)
+  expect((await server.stats()).committedRows).toBe(7)
+  proxy.close()
+})
+
+/** A proxy that lets everything through but the first answer to a post: that connection it resets. */
+async function answerEater(target: number): Promise<{ port: number; eaten: () => number; close: () => void }> {
+  let eaten = 0
+  const proxy = createServer((downstream) => {
+    const upstream = connectTo(target, '127.0.0.1')
+    downstream.on('error', () => {})
+    upstream.on('error', () => {})
+    downstream.pipe(upstream)
+    upstream.on('data', (chunk: Buffer) => {
+      if (eaten === 0 && chunk.includes('"status":"stored"')) {
+        eaten++
+        downstream.resetAndDestroy()
+        upstream.destroy()
+      } else downstream.write(chunk)
+    })
+    upstream.on('close', () => downstream.destroy())
+    downstream.on('close', () => upstream.destroy())
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const address = proxy.address()
+  if (typeof address !== 'object' || address === null) throw new Error('the proxy has no address')
+  return { port: address.port, eaten: () => eaten, close: () => proxy.close() }
+}
 
 test('an orderly close answers held polls and ends with exit code 0; nobody there is ENGINE_UNREACHABLE', async () => {
   const server = await start()

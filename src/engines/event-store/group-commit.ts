@@ -48,7 +48,7 @@ export interface GroupCommit {
   /** Transactions that succeeded, and their rows, since the last `resetCounts`. */
   counts(): { readonly commits: number; readonly rows: number; readonly failures: number }
   resetCounts(): void
-  /** Commits what waits, then takes no more rows. Does not close the store. Bounded by 4 s. */
+  /** Commits what waits, then takes no more rows. Does not close the store. Bounded by 3 s. */
   close(): Promise<void>
 }
 

@@ -171,7 +171,7 @@ class SqliteStore implements EventStore {
 
   readMeta(key: string): string | null {
     const value = this.#get('SELECT value FROM meta WHERE key = ?', key)
-    return value === undefined || value === null ? null : String(value)
+    return typeof value === 'string' ? value : null
   }
 
   writeMeta(key: string, value: string): void {

@@ -17,7 +17,7 @@ import type { StoreOptions } from './sqlite-store.ts'
 
 export const gatherLimit = 512
 /** How long a closing committer waits for what is under way. */
-const closeWithinMs = 4000
+const closeWithinMs = 3000
 
 /** A chunk of rows as plain data that a message port can copy. */
 export type BatchMessage = Pick<

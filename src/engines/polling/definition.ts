@@ -23,7 +23,7 @@ function define(mode: PollingMode): EngineDefinition {
     },
     semantics: (_options, durability) => semantics(durability),
     async startServer(config) {
-      const { startPollingServer } = await import('./polling-server.ts')
+      const { startPollingServer } = await import('./start-server.ts')
       const options = pollingOptions(config.options, mode)
       return startPollingServer({ config, options, mode, semantics: semantics(config.durability) })
     },

@@ -59,12 +59,13 @@ export class ExchangeTable {
     return `${this.#prefix}${this.#requesters[exchange] ?? -1}:${exchange}`
   }
 
+  /** −1 when the exchange was not asked in this round. */
   requesterOf(exchange: number): number {
-    return this.#requesters[exchange] ?? -1
+    return exchange < this.#end ? (this.#requesters[exchange] ?? -1) : -1
   }
 
   recipientOf(exchange: number): number {
-    return this.#recipients[exchange] ?? -1
+    return exchange < this.#end ? (this.#recipients[exchange] ?? -1) : -1
   }
 
   asked(exchange: number, requester: number, recipient: number): void {

@@ -30,31 +30,46 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal, retryAft
   )
 }
 
-/** Calls `done` once with the whole body, or `refuse` when it is larger than `maxBytes`. Neither if the sender leaves. */
+/** Bytes of bodies that are still arriving, over all requests of a server. */
+export interface BodyBudget {
+  bytes: number
+}
+
+/** All bodies under way together; beyond it new ones are refused until some have arrived. */
+const arrivingBytesAtMost = 128 * 1024 * 1024
+
+/** Calls `done` once with the whole body, or `refuse` when it is too large. Neither if the sender leaves. */
 export function readBody(
   request: IncomingMessage,
   maxBytes: number,
+  budget: BodyBudget,
   done: (body: Buffer) => void,
   refuse: (refusal: Refusal) => void,
 ): void {
   let chunks: Buffer[] = []
   let size = 0
   let over = false
-  const tooLarge = (): void => {
+  const stop = (refusal: Refusal): void => {
     over = true
     chunks = []
-    refuse(new Refusal(413, 'MALFORMED', `The body is larger than ${maxBytes} bytes.`))
+    refuse(refusal)
     request.resume()
   }
+  const tooLarge = (): Refusal => new Refusal(413, 'MALFORMED', `The body is larger than ${maxBytes} bytes.`)
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
-    tooLarge()
+    stop(tooLarge())
     return
   }
   request.on('data', (chunk: Buffer) => {
     if (over) return
     size += chunk.length
-    if (size > maxBytes) tooLarge()
+    budget.bytes += chunk.length
+    if (size > maxBytes) stop(tooLarge())
+    else if (budget.bytes > arrivingBytesAtMost) stop(new Refusal(503, 'OVERLOADED', 'Too much is arriving at once.'))
     else chunks.push(chunk)
+  })
+  request.on('close', () => {
+    budget.bytes -= size
   })
   request.on('end', () => {
     if (over) return

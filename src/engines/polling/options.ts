@@ -31,7 +31,7 @@ export const optionHelp: Readonly<Record<string, string>> = {
   limit: 'events per answer at most, 1 to 1000 (default 10)',
   batching: 'group commit: turn (once per event-loop turn), thread (a thread of its own) or off (default turn)',
   connections: 'connections the server accepts, 1 to 100000 (default 20000)',
-  posts: 'connections a client sends its asks and answers over, 1 to 1024 (default 64)',
+  posts: 'connections a client sends its asks and answers over, 1 to 1024 (default 256)',
   queue: 'asks and answers a client holds that are not acknowledged yet, 1 to 1000000 (default 20000)',
 }
 
@@ -84,7 +84,7 @@ export function pollingOptions(options: EngineOptions, mode: PollingMode = 'poll
     limit: integer(options, 'limit', 10, 1000),
     batching: batchingOf(options),
     connections: integer(options, 'connections', 20_000, 100_000),
-    posts: integer(options, 'posts', 64, 1024),
+    posts: integer(options, 'posts', 256, 1024),
     queue: integer(options, 'queue', 20_000, 1_000_000),
   }
 }

@@ -112,12 +112,17 @@ class PollingClient implements EngineClient {
   answer(exchange: number, recipient: number, action: AnswerAction, body: string): void {
     const data = `"response_type":"${action}","body":${JSON.stringify(body)}`
     const requester = this.#table.requesterOf(exchange)
+    if (requester === -1) {
+      this.#handlers.onRefused(exchange, 'answer', 'ELICITATION_NOT_FOUND', 0)
+      return
+    }
     this.#post(recipient, requester, exchange, 'answer', 'elicitation_response', data, answerWithinMs)
   }
 
   cancel(exchange: number): void {
     const requester = this.#table.requesterOf(exchange)
     const recipient = this.#table.recipientOf(exchange)
+    if (requester === -1) return
     this.#post(
       requester,
       recipient,

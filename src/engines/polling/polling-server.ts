@@ -14,9 +14,8 @@ import { type Clock, delay, type Scheduler, systemClock, systemScheduler } from 
 import { LighthouseError } from '../../platform/errors.ts'
 import type { EngineGauges, EngineSemantics, EngineServer, EngineStats, RefusalCode, ServerConfig } from '../engine.ts'
 import type { EventStore } from '../event-store/event-store.ts'
-import { type CommitHandlers, type GroupCommit, inlineCommit } from '../event-store/group-commit.ts'
-import { openEventStore, type StoreOptions } from '../event-store/sqlite-store.ts'
-import { bearer, boundedServer, readBody, sendJson, sendRefusal } from './http-answers.ts'
+import type { CommitHandlers, GroupCommit } from '../event-store/group-commit.ts'
+import { bearer, type BodyBudget, boundedServer, readBody, sendJson, sendRefusal } from './http-answers.ts'
 import { maxTimeoutMs, type PollingMode, type PollingOptions } from './options.ts'
 import { PendingAnswers } from './pending-answers.ts'
 import { createSessions, type Sessions } from './sessions.ts'
@@ -45,7 +44,7 @@ export interface PollingServerInputs {
   readonly scheduler?: Scheduler
 }
 
-class PollingServer implements EngineServer {
+export class PollingServer implements EngineServer {
   readonly semantics: EngineSemantics
   readonly #inputs: PollingServerInputs
   readonly #clock: Clock
@@ -53,6 +52,7 @@ class PollingServer implements EngineServer {
   readonly #sessions: Sessions
   readonly #loop: WaitLoop
   readonly #pending = new PendingAnswers()
+  readonly #arriving: BodyBudget = { bytes: 0 }
   readonly #server: Server
   #commit: GroupCommit | null = null
   #connections = 0
@@ -210,6 +210,12 @@ class PollingServer implements EngineServer {
     return agent
   }
 
+  #read(request: IncomingMessage, response: ServerResponse, done: (body: Buffer) => void): void {
+    readBody(request, maxEventBytes, this.#arriving, done, (refusal) =>
+      this.#refuse(response, refusal, refusal.status === 503 ? retryAfterMs : 0),
+    )
+  }
+
   #enrol(request: IncomingMessage, response: ServerResponse): void {
     if (!this.#sessions.mayEnrol(bearer(request))) {
       this.#refuse(response, new Refusal(401, 'INVALID_SESSION', 'The enrolment key is missing or wrong.'))
@@ -229,7 +235,7 @@ class PollingServer implements EngineServer {
       const answer = enrolment.bulk ? { sessions, sequence: this.#head } : { ...sessions[0], sequence: this.#head }
       sendJson(response, 200, JSON.stringify(answer))
     }
-    readBody(request, maxEventBytes, done, (refusal) => this.#refuse(response, refusal))
+    this.#read(request, response, done)
   }
 
   #storeEvent(request: IncomingMessage, response: ServerResponse): void {
@@ -247,7 +253,7 @@ class PollingServer implements EngineServer {
         this.#refuse(response, new Refusal(503, 'OVERLOADED', 'The queue of the store is full.'), retryAfterMs)
       else this.#pending.push(response, event.recipient, wallMs)
     }
-    readBody(request, maxEventBytes, done, (refusal) => this.#refuse(response, refusal))
+    this.#read(request, response, done)
   }
 
   #wait(request: IncomingMessage, response: ServerResponse, query: string): void {
@@ -292,48 +298,5 @@ class PollingServer implements EngineServer {
     return wait.sinceSequence <= this.#head
       ? null
       : new Refusal(409, 'RESUME_GAP', 'since_sequence is beyond the end of this store.')
-  }
-}
-
-async function openCommitter(
-  batching: PollingOptions['batching'],
-  options: StoreOptions,
-  store: EventStore,
-  handlers: CommitHandlers,
-): Promise<GroupCommit> {
-  if (batching !== 'thread') return inlineCommit(store, handlers, batching)
-  const { threadedCommit } = await import('../event-store/threaded-commit.ts')
-  return threadedCommit({ ...options, file: store.file }, handlers)
-}
-
-/** Throws LighthouseError: STORE, ENGINE_START or USAGE. */
-export async function startPollingServer(inputs: PollingServerInputs): Promise<EngineServer> {
-  const { config, options } = inputs
-  if (options.batching === 'thread' && config.durability === 'memory') {
-    throw new LighthouseError(
-      'USAGE',
-      'batching=thread of the polling engine needs a file, and memory durability has none.',
-      {
-        suggestions: ['Use batching=turn, or durability os or fsync.'],
-      },
-    )
-  }
-  if (config.enrolmentKey === '') {
-    throw new LighthouseError('CONFIGURATION', 'The enrolment key of the polling engine is empty.', {
-      suggestions: ['Give the engine a key; an empty one would let anybody enrol.'],
-    })
-  }
-  const storeOptions: StoreOptions = { durability: config.durability, file: config.storeFile, indexedByAgent: true }
-  const store = openEventStore(storeOptions)
-  let commit: GroupCommit | null = null
-  try {
-    const server = new PollingServer(inputs, store)
-    commit = await openCommitter(options.batching, storeOptions, store, server.commitHandlers)
-    await server.start(commit)
-    return server
-  } catch (error) {
-    await commit?.close()
-    store.close()
-    throw error
   }
 }

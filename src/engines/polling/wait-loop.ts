@@ -136,7 +136,10 @@ export function waitLoop(reader: InboxReader, clock: Clock, scheduler: Scheduler
     },
     wake(agent) {
       const polls = sleepers.get(agent)
-      if (polls !== undefined) for (const poll of [...polls]) poll.look()
+      if (polls === undefined) return
+      // A copy: an answer may bring the agent's next poll, which has looked already.
+      const present = Array.from(polls)
+      for (const poll of present) poll.look()
     },
     held: () => held.size,
     counts: () => ({ queries, emptyPolls, timeouts }),
@@ -144,7 +147,8 @@ export function waitLoop(reader: InboxReader, clock: Clock, scheduler: Scheduler
       queries = emptyPolls = timeouts = 0
     },
     release() {
-      for (const poll of [...held]) poll.timeOut()
+      const present = Array.from(held)
+      for (const poll of present) poll.timeOut()
     },
   }
 }
