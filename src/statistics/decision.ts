@@ -62,11 +62,16 @@ export function requiredRounds(profile: 'smoke' | 'standard' | 'full', plannedRo
 /** What in one round breaks the delivery that the engine declared, in words; empty when nothing does. */
 export function brokenDelivery(round: DeliveredRound, orderDeclared: boolean): string[] {
   const broken = stopClasses
-    .filter((name) => !(round.counts[name] === 0))
+    .filter((name) => occurred(round.counts[name]))
     .map((name) => `${round.counts[name]} ${name}`)
-  if (orderDeclared && !(round.counts.reordered === 0)) broken.push(`${round.counts.reordered} reordered`)
-  if (round.drained && !(round.counts.lost === 0)) broken.push(`${round.counts.lost} lost`)
+  if (orderDeclared && occurred(round.counts.reordered)) broken.push(`${round.counts.reordered} reordered`)
+  if (round.drained && occurred(round.counts.lost)) broken.push(`${round.counts.lost} lost`)
   return broken
+}
+
+/** A count that is not a number might be any number; a negative one makes its round INVALID elsewhere. */
+function occurred(count: number): boolean {
+  return !(count <= 0)
 }
 
 export function decide(input: DecisionInput): DecisionResult {
