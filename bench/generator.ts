@@ -99,20 +99,20 @@ class LeapingTime implements Timing {
   readonly scheduler = {
     after: (ms: number, run: () => void): (() => void) => this.scheduler.every(ms, run),
     every: (ms: number, run: () => void): (() => void) => {
-      let live = true
+      const timer = { live: true }
       const fire = (): void => {
         const started = this.real.nowNs()
         // A batch of timers before yielding, so that the event loop's own cost stays out.
-        for (let turn = 0; live && turn < 1000; turn++) {
+        for (let turn = 0; timer.live && turn < 1000; turn++) {
           this.now += ms * 1e6
           run()
         }
         this.busyNs += this.real.nowNs() - started
-        if (live) setImmediate(fire)
+        if (timer.live) setImmediate(fire)
       }
       setImmediate(fire)
       return () => {
-        live = false
+        timer.live = false
       }
     },
   }

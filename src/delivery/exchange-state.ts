@@ -4,7 +4,6 @@
  * words. Bits only ever get set (the outcome is set once, and replaced once when a requester that had given
  * up is then told an answer), so that the order of events within one leg does not matter to the end.
  */
-import type { Outcome } from '../engines/engine.ts'
 import type { EngineSemantics } from '../measurement/vocabulary.ts'
 
 export const sentBit = 1
@@ -25,11 +24,11 @@ export const misdeliveredBit = 1 << 13
 /** Nothing more is expected of the exchange; the drain need not wait for it. */
 export const resolvedBit = 1 << 14
 
-/** 0 stands for "the requester was told nothing". */
-export const outcomeCodes = { accept: 1, decline: 2, cancel: 3, expired: 4, withdrawn: 5 } as const satisfies Record<
-  Outcome,
-  number
->
+export type Leg = 'ask' | 'answer'
+
+/** What a requester may be told; 0 stands for nothing. The words are those of the engine contract. */
+export const outcomeCodes = { accept: 1, decline: 2, cancel: 3, expired: 4, withdrawn: 5 } as const
+export type Outcome = keyof typeof outcomeCodes
 
 export function outcomeOf(state: number): number {
   return (state & outcomeMask) >> outcomeShift

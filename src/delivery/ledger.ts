@@ -9,11 +9,10 @@
  * counters, and a verdict that may be UNKNOWN. The ledger knows no time: its caller says whether an event
  * came after the exchange's deadline.
  */
-import type { Leg, Outcome } from '../engines/engine.ts'
 import type { ExchangeCounts } from '../measurement/results-document.ts'
 import { AnomalyLog, type AnomalyClass } from './anomaly-log.ts'
 import * as bit from './exchange-state.ts'
-import { endOf, lossText, outcomeCodes, outcomeOf, type Expiry } from './exchange-state.ts'
+import { endOf, lossText, outcomeCodes, outcomeOf, type Expiry, type Leg, type Outcome } from './exchange-state.ts'
 
 /** What the ledger must know of the schedule: dense exchanges, one recipient per requester. */
 export interface ExpectedExchanges {

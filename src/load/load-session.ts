@@ -222,7 +222,7 @@ export class LoadSession implements ClientHandlers {
     const strays = this.pendingStrays
     for (const { agent, origin, wireId } of strays) round.ledger.stray(agent, origin, wireId)
     const last = strays.at(-1)
-    for (let extra = strays.length; last !== undefined && extra < this.strayCount; extra++) {
+    for (let extra = this.strayCount - strays.length; last !== undefined && extra > 0; extra--) {
       round.ledger.stray(last.agent, last.origin, last.wireId)
     }
     this.pendingStrays = []

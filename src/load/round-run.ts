@@ -81,7 +81,7 @@ export class RoundRun implements Sender {
   private eventLoopP99Ms = 0
   private timers: Cancel[] = []
   private finish: ((interrupted: boolean) => void) | null = null
-  private fail: ((error: unknown) => void) | null = null
+  private fail: ((error: Error) => void) | null = null
 
   constructor(setup: RoundSetup) {
     const { plan, timing, client } = setup
@@ -159,7 +159,7 @@ export class RoundRun implements Sender {
   }
 
   sendingFailed(error: unknown): void {
-    this.fail?.(error)
+    this.fail?.(error instanceof Error ? error : new Error(String(error)))
   }
 
   onAcknowledged(exchange: number, leg: Leg): void {

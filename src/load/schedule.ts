@@ -101,9 +101,6 @@ function evenArrivals(ratePerSecond: number, durationNs: number, random: Random)
 
 function checkInput(workload: ScheduleInput, durationMs: number): void {
   const { agents, ratePerSecond, pattern, answers } = workload
-  const fail = (message: string, suggestion: string): never => {
-    throw new LighthouseError('USAGE', `workload: ${message}`, { suggestions: [suggestion] })
-  }
   if (!Number.isInteger(agents) || agents < 2)
     fail(`${agents} agents cannot exchange messages`, 'Use 2 agents or more.')
   if (pattern === 'pairs' && agents % 2 !== 0) {
@@ -133,4 +130,8 @@ function checkInput(workload: ScheduleInput, durationMs: number): void {
       'Give shares of accept, decline and cancel that sum to 1.',
     )
   }
+}
+
+function fail(message: string, suggestion: string): never {
+  throw new LighthouseError('USAGE', `workload: ${message}`, { suggestions: [suggestion] })
 }

@@ -3,7 +3,7 @@
  * events come in, nothing is flagged and the ends are those of a model. And one fault planted into such a
  * history flips exactly its class.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anomalyClasses, textsPerClass, type AnomalyClass } from '../../../src/delivery/anomaly-log.ts'
 import type { Expiry } from '../../../src/delivery/exchange-state.ts'
@@ -132,6 +132,10 @@ interface Step {
   run(): void
 }
 
+function free(run: () => void): Step {
+  return { queue: 'none', run }
+}
+
 function stepsOf(
   ledger: Ledger,
   plan: ExpectedExchanges,
@@ -143,7 +147,6 @@ function stepsOf(
   const requester = plan.requester[exchange] ?? 0
   const recipient = plan.recipient[exchange] ?? 0
   const answer = answers[exchange % 3] ?? 'accept'
-  const free = (run: () => void): Step => ({ queue: 'none', run })
   const deliver = (to: number, body: string): void => {
     if (ledger.question(exchange, requester, to, body, false)) ledger.answered(exchange)
   }

@@ -2,7 +2,7 @@
  * Properties of every schedule: sorted, inside the round, never to oneself, one recipient per requester, and a
  * function of workload and seed alone.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildSchedule, type ScheduleInput } from '../../../src/load/schedule.ts'
 

@@ -11,6 +11,8 @@ interface Event {
   run: (() => void) | null
 }
 
+const nothing = (): void => undefined
+
 /** What one turn of the event loop takes. */
 const turnNs = 10_000
 
@@ -23,7 +25,7 @@ export class VirtualTime implements Timing {
   readonly scheduler = {
     after: (ms: number, run: () => void): Cancel => this.at(this.nowNs + ms * 1e6, run),
     every: (ms: number, run: () => void): Cancel => {
-      let cancel: Cancel = () => undefined
+      let cancel: Cancel = nothing
       const again = (): void => {
         cancel = this.at(this.nowNs + ms * 1e6, () => {
           again()
@@ -50,15 +52,15 @@ export class VirtualTime implements Timing {
   /** Runs events until `work` settles; throws when nothing is left to run or `limitMs` have passed. */
   async drive<T>(work: Promise<T>, limitMs = 120_000): Promise<T> {
     const endNs = this.nowNs + limitMs * 1e6
-    let settled = false
+    const state = { settled: false }
     work.then(
-      () => (settled = true),
-      () => (settled = true),
+      () => (state.settled = true),
+      () => (state.settled = true),
     )
-    for (let idle = 0; !settled;) {
+    for (let idle = 0; !state.settled;) {
       // A promise that an event settled may need a few turns to reach the code that waits for it.
       for (let turn = 0; turn < 5; turn++) await Promise.resolve()
-      if (settled) break
+      if (state.settled) break
       const event = this.pop()
       if (event === undefined) {
         // Promises may need a few turns before they settle or ask for time again.
