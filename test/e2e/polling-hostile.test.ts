@@ -61,10 +61,11 @@ beforeAll(async () => {
   token2 = await enrol('a2')
 })
 afterAll(() => server.close())
-// Whatever a test did: the server answers, and an honest post is stored.
+/** Whatever a test did: the server answers, and an honest post is stored. */
 afterEach(async () => {
-  expect(await call('GET', '/health', null)).toMatchObject({ status: 200, body: { status: 'healthy' } })
-  expect(await call('POST', '/event/store', token1, event({ aggregate_id: 'sink' }))).toMatchObject({ status: 200 })
+  const health = await call('GET', '/health', null)
+  const stored = await call('POST', '/event/store', token1, event({ aggregate_id: 'sink' }))
+  if (health.status !== 200 || stored.status !== 200) throw new Error('the server does not serve any more')
 })
 
 test('answers have the shape of the system being replaced', async () => {
@@ -72,16 +73,18 @@ test('answers have the shape of the system being replaced', async () => {
   const sequence = Number(stored.body['sequence'])
   expect(stored).toMatchObject({
     status: 200,
-    body: { status: 'stored', event_id: { sequence }, message: expect.any(String) },
+    body: { status: 'stored', event_id: { sequence }, message: 'Event stored' },
   })
   const read = await call('GET', `/event/wait?agent_id=a2&since_sequence=${sequence - 1}&timeout_seconds=1`, token2)
   expect(read).toMatchObject({ status: 200, body: { count: 1, status: 'new_events' } })
+  const [first] = read.body['events'] as { timestamp: number }[]
+  expect(first?.timestamp).toBeGreaterThan(1e9)
   expect(read.body['events']).toEqual([
     {
       sequence,
       event_type: 'elicitation_request',
       source_agent: 'a1',
-      timestamp: expect.any(Number),
+      timestamp: first?.timestamp,
       data: { elicitation_id: 'n:a1:0', body: 'hello' },
     },
   ])
@@ -217,7 +220,7 @@ describe('bad queries', () => {
   test('a cursor beyond the end is RESUME_GAP and says where the end is', async () => {
     const answer = await call('GET', '/event/wait?agent_id=a2&since_sequence=900000000&timeout_seconds=0', token2)
     expect([answer.status, answer.code]).toEqual([409, 'RESUME_GAP'])
-    expect(answer.body['error']).toMatchObject({ sequence: expect.any(Number) })
+    expect(answer.body['error']).toHaveProperty('sequence')
   })
 
   test('unknown paths and methods', async () => {
@@ -254,6 +257,8 @@ test('a client that vanishes leaves no held poll behind', async () => {
   await eventually('held polls', async () => (await server.stats()).heldConnections === 20)
   for (const socket of sockets) socket.destroy()
   await eventually('no held poll', async () => (await server.stats()).heldConnections === 0)
+  const { databaseQueries } = await server.stats()
+  expect((await server.stats()).databaseQueries).toBe(databaseQueries)
 })
 
 test('a store that cannot write answers 503 with a pause, acknowledges nothing, and goes on afterwards', async () => {

@@ -44,6 +44,9 @@ function storeFile(): string {
   return join(folder, 'store.db')
 }
 
+const bodyOf = (exchange: number): string =>
+  JSON.stringify({ exchange, text: 'ü\u0000\u2028\ud800"\\\u{1F525}', more: 'x'.repeat(exchange) })
+
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 
 describe.each(['polling', 'hybrid'] as const)('%s', (mode) => {
@@ -51,8 +54,6 @@ describe.each(['polling', 'hybrid'] as const)('%s', (mode) => {
     const server = await start({ options: { interval: '50ms', limit: '3' } }, mode)
     const recording = await connect(server, 8, mode)
     recording.client.beginRound('r1', 'seed')
-    const bodyOf = (exchange: number): string =>
-      JSON.stringify({ exchange, text: 'ü\u0000\u2028\ud800"\\\u{1F525}', more: 'x'.repeat(exchange) })
     for (const exchange of numbers(100)) {
       recording.client.ask(exchange, exchange % 8, (exchange + 1) % 8, bodyOf(exchange), 20_000)
     }

@@ -144,6 +144,7 @@ function workerPort(store: StoreOptions): Promise<BatchPort> {
     const port: BatchPort = {
       send(batch, settle) {
         settleCurrent = settle
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
         if (death === null) worker.postMessage(batch)
         else queueMicrotask(() => answer({ failure: { message: death ?? '', suggestions: [] } }))
       },

@@ -78,9 +78,9 @@ interface Answer {
 function parsed(text: string): Answer | null {
   try {
     const answer = JSON.parse(text) as WireAnswer
-    const events = answer.events.map((event) => ({ sequence: Number(event.sequence), event: toInboxEvent(event) }))
+    const events = answer.events.map((event) => ({ sequence: event.sequence, event: toInboxEvent(event) }))
     if (!events.every(({ sequence }) => Number.isSafeInteger(sequence))) return null
-    return { events, waitedMs: Number(answer.waited_seconds) * 1000 }
+    return { events, waitedMs: answer.waited_seconds * 1000 }
   } catch {
     return null
   }

@@ -3,7 +3,7 @@
  * store, nothing that failed is in it, order is kept, and a crash loses only what was not acknowledged. The
  * same checks run on every form, and a planted fault shows that they can fail.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RowBatch } from '../../../src/engines/event-store/event-store.ts'
 import { inlineCommit } from '../../../src/engines/event-store/group-commit.ts'

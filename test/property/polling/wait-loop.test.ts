@@ -3,7 +3,7 @@
  * order, across the limit, through timeouts, cancelled polls and answers that never arrived. A wait loop that
  * reads beyond its limit's boundary is planted to show that the check can fail.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RowBatch } from '../../../src/engines/event-store/event-store.ts'
 import { openEventStore } from '../../../src/engines/event-store/sqlite-store.ts'
@@ -44,10 +44,12 @@ function run(script: readonly Step[], wakeable: boolean, limit: number, faulty =
   const read: number[] = []
   let cursor = 0
   let loseNext = false
-  let cancel: Cancel = () => {}
+  const held: { cancel: Cancel | null } = { cancel: null }
+  const again = (): void => {
+    time.after(1, poll)
+  }
   const poll = (): void => {
-    const again = (): void => void time.after(1, poll)
-    cancel = loop.wait('a0', cursor, 5000, {
+    held.cancel = loop.wait('a0', cursor, 5000, {
       onEvents(events) {
         expect(events.length).toBeLessThanOrEqual(limit)
         if (loseNext) loseNext = false
@@ -78,7 +80,7 @@ function run(script: readonly Step[], wakeable: boolean, limit: number, faulty =
     else if (step.do === 'sleep') time.advance(step.ms)
     else if (step.do === 'loseNextAnswer') loseNext = true
     else if (loop.held() > 0) {
-      cancel()
+      held.cancel?.()
       poll()
     }
   }

@@ -140,41 +140,42 @@ test('memory keeps no file, a temporary store is removed, a named one is private
   expect(statSync(file).mode & 0o077).toBe(0)
 })
 
-describe('files that may not be used are refused and left as they were', () => {
-  const refuse = (expected: RegExp): void => {
-    const before = existsSync(file) && statSync(file).isFile() ? readFileSync(file) : null
-    const error = thrown(() => open())
-    expect(error.code).toBe('STORE')
-    expect(error.message).toMatch(expected)
-    expect(error.suggestions.length).toBeGreaterThan(0)
-    if (before !== null) expect(readFileSync(file).equals(before)).toBe(true)
-    expect(readdirSync(folder).filter((name) => name !== 'store.db')).toEqual([])
-  }
+/** Opening must fail; returns why, and asserts that the file and its folder were left alone. */
+function refusal(): string {
+  const before = statSync(file).isFile() ? readFileSync(file) : null
+  const error = thrown(() => open())
+  expect(error.code).toBe('STORE')
+  expect(error.suggestions.length).toBeGreaterThan(0)
+  if (before !== null) expect(readFileSync(file).equals(before)).toBe(true)
+  expect(readdirSync(folder).filter((name) => name !== 'store.db')).toEqual([])
+  return error.message
+}
 
+describe('files that may not be used are refused and left as they were', () => {
   test('not SQLite', () => {
     writeFileSync(file, 'My dear diary. '.repeat(100))
-    refuse(/not an SQLite database/)
+    expect(refusal()).toMatch(/not an SQLite database/)
     writeFileSync(file, 'short')
-    refuse(/not an SQLite database/)
+    expect(refusal()).toMatch(/not an SQLite database/)
   })
 
   test("another application's database", () => {
     const other = new DatabaseSync(file)
     other.exec('CREATE TABLE precious (x); PRAGMA application_id = 7')
     other.close()
-    refuse(/another application/)
+    expect(refusal()).toMatch(/another application/)
   })
 
   test('a newer schema', () => {
     const newer = new DatabaseSync(file)
     newer.exec(`CREATE TABLE events (x); PRAGMA application_id = ${applicationId}; PRAGMA user_version = 99`)
     newer.close()
-    refuse(/schema is version 99/)
+    expect(refusal()).toMatch(/schema is version 99/)
   })
 
   test('a directory, and a folder that is not there', () => {
     mkdirSync(file)
-    refuse(/is a directory/)
+    expect(refusal()).toMatch(/is a directory/)
     rmSync(file, { recursive: true })
     file = join(folder, 'absent', 'store.db')
     expect(thrown(() => open()).message).toMatch(/folder does not exist/)

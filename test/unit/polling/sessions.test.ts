@@ -1,5 +1,5 @@
 /** Tokens: only what was issued in this boot is taken, and it names one agent. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createSessions, isAgentName } from '../../../src/engines/polling/sessions.ts'
 

@@ -27,7 +27,7 @@ export function virtualTime(): VirtualTime {
     advance(ms) {
       const end = nowMs + ms
       for (;;) {
-        const due = pending.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at || a.order - b.order)[0]
+        const due = pending.filter((timer) => timer.at <= end).toSorted((a, b) => a.at - b.at || a.order - b.order)[0]
         if (due === undefined) break
         pending.splice(pending.indexOf(due), 1)
         nowMs = Math.max(nowMs, due.at)
