@@ -33,5 +33,5 @@ if (Number(process.versions.node.split('.')[0]) < required) {
   process.stdout.write(text + '\n')
 } else {
   const source = existsSync(new URL('../src/commands', import.meta.url))
-  import(source ? './dev.js' : './start.js')
+  void import(source ? './dev.js' : './start.js')
 }

@@ -6,7 +6,8 @@
  * A command returns its result document from `run()`; the base prints it under `--json`. A verdict's exit code is
  * set with `exitWith`, never thrown.
  */
-import { Command, Flags } from '@oclif/core'
+import { Command } from '@oclif/core/command'
+import { boolean, string } from '@oclif/core/flags'
 import type { FlagInput, Input, ParserOutput } from '@oclif/core/interfaces'
 import { describeFailure, writeFailure } from './command-errors.ts'
 import { watchInterruption, type Interruption } from './interruption.ts'
@@ -19,13 +20,13 @@ export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
 
   static override baseFlags = {
-    json: Flags.boolean({
+    json: boolean({
       summary: 'Print the result as JSON on standard output',
       env: 'LIGHTHOUSE_JSON',
       helpGroup: 'GLOBAL',
     }),
-    quiet: Flags.boolean({ summary: 'No progress on standard error', env: 'LIGHTHOUSE_QUIET', helpGroup: 'GLOBAL' }),
-    config: Flags.string({
+    quiet: boolean({ summary: 'No progress on standard error', env: 'LIGHTHOUSE_QUIET', helpGroup: 'GLOBAL' }),
+    config: string({
       summary: 'Configuration file (default ./lighthouse.config.yaml if there is one)',
       env: 'LIGHTHOUSE_CONFIG',
       helpGroup: 'GLOBAL',

@@ -195,8 +195,6 @@ export const comparisonFlags = {
   }),
 }
 
-export const defaultOutput = 'runs'
-
 /** The parsed values of the flags that size a run or name its engines. */
 export interface GivenSettings {
   readonly profile?: string | undefined

@@ -10,8 +10,6 @@ import { z } from 'zod'
 import { LighthouseError } from '../platform/errors.ts'
 import { nearestWord } from '../statistics/nearest-word.ts'
 
-export const configurationFileName = 'lighthouse.config.yaml'
-
 /** A configuration is a page of text; anything larger is another file. */
 export const largestConfigurationBytes = 1_048_576
 

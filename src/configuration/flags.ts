@@ -2,7 +2,7 @@
  * Builders of command line flags. Each flag has a one-line summary that ends in an example, and an environment
  * variable LIGHTHOUSE_… named after it; the configuration file uses the same name in camelCase.
  */
-import { Flags } from '@oclif/core'
+import { boolean, custom, option } from '@oclif/core/flags'
 import { longestDurationMs, parseDuration, parseEngineUrl, parseNumber, parseWhole, type Bounds } from './values.ts'
 
 /** `round-duration` → `LIGHTHOUSE_ROUND_DURATION` */
@@ -33,28 +33,28 @@ function described(name: string, text: FlagText): Described {
 }
 
 export function durationFlag(name: string, text: FlagText, bounds: Bounds = { min: 1, max: longestDurationMs }) {
-  return Flags.custom<number>({ parse: (input) => settle(() => parseDuration(input, bounds)) })({
+  return custom<number>({ parse: (input) => settle(() => parseDuration(input, bounds)) })({
     ...described(name, text),
     helpValue: '<duration>',
   })
 }
 
 export function wholeFlag(name: string, text: FlagText, bounds: Bounds) {
-  return Flags.custom<number>({ parse: (input) => settle(() => parseWhole(input, bounds)) })({
+  return custom<number>({ parse: (input) => settle(() => parseWhole(input, bounds)) })({
     ...described(name, text),
     helpValue: '<count>',
   })
 }
 
 export function numberFlag(name: string, text: FlagText, bounds: Bounds) {
-  return Flags.custom<number>({ parse: (input) => settle(() => parseNumber(input, bounds)) })({
+  return custom<number>({ parse: (input) => settle(() => parseNumber(input, bounds)) })({
     ...described(name, text),
     helpValue: '<number>',
   })
 }
 
 export function urlFlag(name: string, text: FlagText) {
-  return Flags.custom<string>({ parse: (input) => settle(() => parseEngineUrl(input)) })({
+  return custom({ parse: (input) => settle(() => parseEngineUrl(input)) })({
     ...described(name, text),
     helpValue: '<url>',
   })
@@ -66,20 +66,20 @@ export function textFlag(
   helpValue: string,
   parse: (input: string) => string = (input) => input,
 ) {
-  return Flags.custom<string>({ parse: (input) => settle(() => parse(input)) })({ ...described(name, text), helpValue })
+  return custom({ parse: (input) => settle(() => parse(input)) })({ ...described(name, text), helpValue })
 }
 
 export function choiceFlag<const T extends string>(name: string, text: FlagText, options: readonly T[]) {
-  return Flags.option({ options })(described(name, text))
+  return option({ options })(described(name, text))
 }
 
 export function switchFlag(name: string, text: FlagText) {
-  return Flags.boolean(described(name, text))
+  return boolean(described(name, text))
 }
 
 /** A switch that is on unless `--no-NAME` is given. */
 export function defaultOnFlag(name: string, text: FlagText) {
-  return Flags.boolean({ ...described(name, text), allowNo: true, default: true })
+  return boolean({ ...described(name, text), allowNo: true, default: true })
 }
 
 /** A thrown error becomes a rejection, as the parser expects. */

@@ -14,6 +14,7 @@ import type { Configuration, ConfiguredValue } from './file.ts'
 import { configurationKey, environmentName } from './flags.ts'
 import { nearestWord } from '../statistics/nearest-word.ts'
 
+/** In the current folder. */
 const defaultFile = 'lighthouse.config.yaml'
 
 /** Flags that make no sense in a file: where the file is, and the form of the output of one call. */

@@ -34,7 +34,7 @@ export function renderTerminal(results: ResultsDocument, style: TerminalStyle): 
   const headline = `${content.decision} (exit ${content.exitCode})`
   const parts = [
     page.color ? `${bold}${escapes[content.tone]}${headline}${reset}` : headline,
-    wrapped(oneLine(`Within ${content.scope}`), page.width, ''),
+    wrapped(broken(oneLine(`Within ${content.scope}`), page.width), page.width, ''),
     ...content.summary.map((line) => lineText(line, page)),
   ]
   for (const section of content.sections) parts.push('', ...renderSection(section, page))
@@ -42,7 +42,7 @@ export function renderTerminal(results: ResultsDocument, style: TerminalStyle): 
 }
 
 function renderSection(section: Section, page: TerminalStyle): string[] {
-  const title = oneLine(section.title).toUpperCase()
+  const title = wrapped(broken(oneLine(section.title.toUpperCase()), page.width), page.width, '')
   const parts = [page.color ? `${bold}${title}${reset}` : title]
   if (section.table !== undefined) parts.push(renderTable(section.table.head, section.table.rows, page))
   for (const line of section.lines) parts.push(lineText(line, page))
