@@ -132,6 +132,7 @@ describe('deadlines', () => {
   it.each([1, 24, 25, 26, 1000, 102_400, 150_000])(
     'an exchange of %d ms ends within 100 ms of its deadline',
     (ttlMs) => {
+      start({ pingAfterMs: 1e9, deadAfterMs: 1e9 })
       ask(1, ttlMs)
       commit()
       const askedAtMs = nowMs
