@@ -124,7 +124,7 @@ class LeapingTime implements Timing {
 
 async function nsPerExchange(readReal: boolean): Promise<number> {
   const time = new LeapingTime(readReal)
-  const idle = { cpuUs: () => 0, resetEventLoop: () => undefined, eventLoopP99Ms: () => 0, close: () => undefined }
+  const idle = { start: () => undefined, stop: () => ({ cpuUs: 0, eventLoopP99Ms: 0 }) }
   const session = new LoadSession({ createClient: (handlers) => new NullEngine(handlers), timing: time, gauge: idle })
   await session.connect(agents)
   const { evidence } = await session.runRound(plan)

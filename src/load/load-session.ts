@@ -156,7 +156,6 @@ export class LoadSession implements ClientHandlers {
   async close(): Promise<void> {
     this.abort()
     await this.client.close()
-    this.options.gauge.close()
   }
 
   onAcknowledged(exchange: number, leg: Leg): void {

@@ -76,7 +76,7 @@ export class RoundRun implements Sender {
   private lastSentNs = 0
   private lastArrivalNs = 0
   private sentInTime = 0
-  private cpuAtStartUs = 0
+  private watching = false
   private cpuPercent = 0
   private eventLoopP99Ms = 0
   private timers: Cancel[] = []
@@ -127,8 +127,8 @@ export class RoundRun implements Sender {
       if (signal?.aborted === true) return abort()
       signal?.addEventListener('abort', abort, { once: true })
       client.beginRound(plan.nonce, plan.seed)
-      gauge.resetEventLoop()
-      this.cpuAtStartUs = gauge.cpuUs()
+      gauge.start()
+      this.watching = true
       this.startedAtMs = timing.clock.wallMs() + leadMs
       this.startNs = timing.clock.nowNs() + leadMs * 1e6
       if (this.setup.onProgress !== null) this.timers.push(timing.scheduler.every(progressMs, () => this.report()))
@@ -244,6 +244,7 @@ export class RoundRun implements Sender {
 
   private stop(): void {
     this.pacer.stop()
+    this.readGauge()
     for (const cancel of this.timers) cancel()
     this.timers = []
     this.finish = null
@@ -252,17 +253,18 @@ export class RoundRun implements Sender {
 
   /** Over the time of sending; the idle drain would dilute both. */
   private readGauge(): void {
-    const { gauge } = this.setup
+    if (!this.watching) return
+    this.watching = false
+    const { cpuUs, eventLoopP99Ms } = this.setup.gauge.stop()
     const elapsedUs = (this.sinceStart() + leadMs * 1e6) / 1000
-    this.cpuPercent = elapsedUs <= 0 ? 0 : (100 * (gauge.cpuUs() - this.cpuAtStartUs)) / elapsedUs
-    this.eventLoopP99Ms = gauge.eventLoopP99Ms()
+    this.cpuPercent = elapsedUs <= 0 ? 0 : (100 * cpuUs) / elapsedUs
+    this.eventLoopP99Ms = eventLoopP99Ms
   }
 
   private outcome(interrupted: boolean): RoundOutcome {
     const { plan, disconnected } = this.setup
     if (interrupted) {
       this.ledger.markUnknown('The round was interrupted before it drained.')
-      if (this.startNs !== 0) this.readGauge()
     }
     const without = disconnected()
     if (without > 0)

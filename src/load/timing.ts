@@ -18,27 +18,40 @@ export function systemTiming(originSeconds: number): Timing {
 }
 
 export interface GeneratorGauge {
-  /** CPU of the generator's thread so far, user and system, in microseconds. */
-  cpuUs(): number
-  resetEventLoop(): void
-  /** 99th percentile since the last reset of how late the event loop came to its timer. */
-  eventLoopP99Ms(): number
-  close(): void
+  /** Starts watching; between rounds nothing is watched, since an idle generator must not wake the machine. */
+  start(): void
+  /** Stops watching and gives the figures since `start`. */
+  stop(): GeneratorReading
+}
+
+export interface GeneratorReading {
+  /** CPU of the generator's thread, user and system. */
+  readonly cpuUs: number
+  /** 99th percentile of how late the event loop came to its timer. */
+  readonly eventLoopP99Ms: number
 }
 
 const samplingMs = 5
 
 export function systemGauge(): GeneratorGauge {
   const monitor = monitorEventLoopDelay({ resolution: samplingMs })
-  monitor.enable()
+  let startedUs = 0
   return {
-    cpuUs() {
-      const usage = process.threadCpuUsage()
-      return usage.user + usage.system
+    start() {
+      monitor.reset()
+      monitor.enable()
+      startedUs = threadCpuUs()
     },
-    resetEventLoop: () => monitor.reset(),
-    // The monitor records whole intervals between its samples; what exceeds the interval is the delay.
-    eventLoopP99Ms: () => (monitor.count === 0 ? 0 : Math.max(0, monitor.percentile(99) / 1e6 - samplingMs)),
-    close: () => void monitor.disable(),
+    stop() {
+      monitor.disable()
+      // The monitor records whole intervals between its samples; what exceeds the interval is the delay.
+      const intervalP99Ms = monitor.count === 0 ? samplingMs : monitor.percentile(99) / 1e6
+      return { cpuUs: threadCpuUs() - startedUs, eventLoopP99Ms: Math.max(0, intervalP99Ms - samplingMs) }
+    },
   }
+}
+
+function threadCpuUs(): number {
+  const usage = process.threadCpuUsage()
+  return usage.user + usage.system
 }

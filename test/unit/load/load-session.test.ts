@@ -251,6 +251,15 @@ describe('interruption', () => {
 })
 
 describe('the session', () => {
+  it('warms up with a round whose figures are thrown away', async () => {
+    const { run, session, time, engine } = await bench({ faults: faultsAt(20, 'strayEarlier') })
+    const { scheduled, completed } = await time.drive(session.warmUp(planOf({ nonce: 'warm' })))
+    expect(completed).toBe(scheduled)
+    const report = await run(planOf({ nonce: 'r1', workload: { ...workload, ratePerSecond: 10 } }))
+    expect(flippedClasses(report)).toEqual([])
+    expect(engine.nonces).toEqual(['warm', 'r1'])
+  })
+
   it('counts every message between two rounds, also beyond those it keeps as text', async () => {
     const { run, session } = await bench()
     for (let message = 0; message < 1000; message++) session.onStray(1, 'earlier', `old:0:${message}`)
@@ -274,8 +283,11 @@ describe('the session', () => {
   })
 
   it('turns a client that throws into an error, and can go on', async () => {
-    const { run } = await bench({ throwOnAsk: 5 })
+    const gauge = fixedGauge()
+    const { run } = await bench({ throwOnAsk: 5 }, { gauge })
     await expect(run()).rejects.toThrow('the engine client failed in round 0: socket is gone')
+    expect(gauge.running).toBe(false)
+    await expect(run(planOf({ round: 1 }))).rejects.toThrow('in round 1')
   })
 
   it('refuses a plan for more agents than are connected', async () => {
@@ -297,8 +309,10 @@ describe('the session', () => {
   })
 
   it('invalidates a round whose generator used up its core', async () => {
-    const { run } = await bench({}, { gauge: fixedGauge(1_450_000) })
+    const gauge = fixedGauge(1_450_000)
+    const { run } = await bench({}, { gauge })
     const { evidence } = await run()
+    expect(gauge.running).toBe(false)
     expect(evidence.audit.valid).toBe(false)
     expect(evidence.audit.reasons[0]).toMatch(/used 9\d\.\d % of its core/)
   })

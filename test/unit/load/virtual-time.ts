@@ -2,7 +2,7 @@
  * Virtual time for tests: a clock, timers and event-loop turns that advance only when the next event runs, so
  * that a round of seconds takes milliseconds and comes out the same every time.
  */
-import type { Timing } from '../../../src/load/timing.ts'
+import type { GeneratorGauge, Timing } from '../../../src/load/timing.ts'
 import type { Cancel } from '../../../src/platform/clock.ts'
 
 interface Event {
@@ -111,21 +111,19 @@ function before(left: Event, right: Event): boolean {
   return left.atNs < right.atNs || (left.atNs === right.atNs && left.order < right.order)
 }
 
-/** A gauge that says what the test wants it to say. */
-export function fixedGauge(
-  cpuUsPerReading = 0,
-  eventLoopP99Ms = 0.5,
-): {
-  cpuUs(): number
-  resetEventLoop(): void
-  eventLoopP99Ms(): number
-  close(): void
-} {
-  let cpuUs = 0
+/** A gauge that says what the test wants it to say, and knows whether it was left running. */
+export function fixedGauge(cpuUs = 0, eventLoopP99Ms = 0.5): GeneratorGauge & { readonly running: boolean } {
+  let running = false
   return {
-    cpuUs: () => (cpuUs += cpuUsPerReading),
-    resetEventLoop: () => undefined,
-    eventLoopP99Ms: () => eventLoopP99Ms,
-    close: () => undefined,
+    get running() {
+      return running
+    },
+    start() {
+      running = true
+    },
+    stop() {
+      running = false
+      return { cpuUs, eventLoopP99Ms }
+    },
   }
 }
