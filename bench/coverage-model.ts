@@ -6,6 +6,7 @@
  */
 import {
   distributionOf,
+  maximum,
   mergeDistributions,
   quantile,
   valueAtRank,
@@ -15,6 +16,8 @@ import {
   exceedancesAllowed,
   lowerRankOf,
   minimumSamples,
+  quantileInterval,
+  targetBounds,
   type QuantileBounds,
   type RoundSample,
 } from '../src/statistics/quantile-interval.ts'
@@ -87,6 +90,16 @@ export const naiveBounds: BoundsRule = (rounds, q, alpha) => {
     high: enough && allowed !== null ? valueAtRank(pooled, pooled.n - allowed) : null,
     phi: 1,
   }
+}
+
+/** φ = 10 for every upper bound that rests on no exceedance, and no bound where n/10 is too few. */
+export const alwaysTen: BoundsRule = (rounds, q, alpha) => quantileInterval(rounds, q, 1 - 2 * alpha)
+
+/** The largest value seen stands for an upper bound that rests on no exceedance. */
+export const maximumHolds: BoundsRule = (rounds, q, alpha) => {
+  const bounds = targetBounds(rounds, q, alpha)
+  const largest = maximum(mergeDistributions(rounds.map((round) => round.whole)))
+  return alwaysTen(rounds, q, alpha).high === null && bounds.high !== null ? { ...bounds, high: largest } : bounds
 }
 
 export interface Tally {

@@ -2,13 +2,15 @@
  * Measures what the intervals and verdicts of Lighthouse are worth: how often they hold the truth of a seeded model
  * (coverage-model.ts), how often a target at exactly the truth is falsely called MET, and the same for the naive rule.
  *
- *   node bench/coverage.ts [runs] [seed]        prints Markdown tables; 400 runs take about a minute
+ *   node bench/coverage.ts [runs] [seed]        prints Markdown tables; 400 runs take about a minute of one core
  */
 import { medianBounds, ratiosOf } from '../src/statistics/paired-ratio.ts'
 import { quantileInterval, targetBounds } from '../src/statistics/quantile-interval.ts'
 import { quantile } from '../src/statistics/distribution.ts'
 import { seededRandom } from '../src/platform/random.ts'
 import {
+  alwaysTen,
+  maximumHolds,
   naiveBounds,
   simulateRound,
   simulateRun,
@@ -79,6 +81,26 @@ for (const scenario of scenarios) {
       percent(naive.covered),
       percent(naiveVerdict.below),
     )
+  }
+}
+
+console.log('')
+line('p99.9, upper bound without an exceedance', 'rule', 'false MET at the truth (5 %)', 'MET at 1000 ms')
+line('---', '---', '--:', '--:')
+for (const stallsPerSecond of [0.5, 0.1, 1 / 30, 0]) {
+  const scenario = { ...standard, name: `unseen/${stallsPerSecond}`, stallsPerSecond }
+  const truth = quantile(truthOf(scenario, seededRandom(`${seed}/${scenario.name}/truth`), truthRounds), 0.999) ?? NaN
+  const random = seededRandom(`${seed}/${scenario.name}/runs`)
+  const simulated = Array.from({ length: runs }, () => simulateRun(scenario, random))
+  const every = stallsPerSecond === 0 ? 'no stalls' : `a stall every ${Math.round(1 / stallsPerSecond)} s`
+  for (const [name, rule] of [
+    ['four times the maximum', targetBounds],
+    ['φ = 10 always', alwaysTen],
+    ['the maximum', maximumHolds],
+  ] as const) {
+    const atTruth = tally(simulated, rule, 0.999, 0.05, truth)
+    const distant = tally(simulated, rule, 0.999, 0.05, 1_000_000)
+    line(`${every} (${(truth / 1000).toFixed(1)} ms)`, name, percent(atTruth.below), percent(distant.below))
   }
 }
 
