@@ -187,12 +187,12 @@ export function withNoise(audit: RoundAudit, noise: MachineNoise): RoundAudit {
   const { stealPercent, foreignCpuPercent } = noise
   if (stealPercent !== null && stealPercent > noiseLimits.stealPercent) {
     reasons.push(
-      `the hypervisor took ${stealPercent.toFixed(1)} % of the machine (limit ${noiseLimits.stealPercent} %)`,
+      `The hypervisor took ${stealPercent.toFixed(1)} % of the machine, more than ${noiseLimits.stealPercent} %.`,
     )
   }
   if (foreignCpuPercent !== null && foreignCpuPercent > noiseLimits.foreignCpuPercent) {
     reasons.push(
-      `other processes used ${foreignCpuPercent.toFixed(1)} % of the machine (limit ${noiseLimits.foreignCpuPercent} %)`,
+      `Other processes used ${foreignCpuPercent.toFixed(1)} % of the machine, more than ${noiseLimits.foreignCpuPercent} %.`,
     )
   }
   return { ...audit, stealPercent, foreignCpuPercent, reasons, valid: reasons.length === 0 }

@@ -179,7 +179,7 @@ describe('a machine that was taken away', () => {
   it('makes the round invalid, with the figure and the limit', () => {
     const stolen = withNoise(audit, { stealPercent: 12.3, foreignCpuPercent: 0 })
     expect(stolen.valid).toBe(false)
-    expect(stolen.reasons).toEqual(['the hypervisor took 12.3 % of the machine (limit 5 %)'])
+    expect(stolen.reasons).toEqual(['The hypervisor took 12.3 % of the machine, more than 5 %.'])
     expect(withNoise(audit, { stealPercent: 0, foreignCpuPercent: 60 }).reasons[0]).toContain('60.0 %')
   })
 
