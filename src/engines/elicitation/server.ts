@@ -4,7 +4,7 @@
  * Nothing here decides about messages. Closing stops listening, commits what waits, tells every agent, and is bounded.
  */
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { delay, systemClock, systemScheduler, type Clock } from '../../platform/clock.ts'
@@ -14,7 +14,7 @@ import { inlineCommit, type GroupCommit } from '../event-store/group-commit.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import { openEventStore } from '../event-store/sqlite-store.ts'
 import { threadedCommit } from '../event-store/threaded-commit.ts'
-import { Connections } from './connections.ts'
+import { Connections, type AcceptedSession } from './connections.ts'
 import {
   answerCode,
   answerJson,
@@ -24,6 +24,8 @@ import {
   readBody,
   readEnrolment,
 } from './http-requests.ts'
+import { openEventStream, PostedFrames } from './sse-server.ts'
+import { maxFrameBytes } from './frame-codec.ts'
 import { ElicitationMachine } from './machine.ts'
 import { tickMs, type MachineSink, type NonceStore } from './machine-ports.ts'
 import { NonceWindow } from './nonce-window.ts'
@@ -32,6 +34,7 @@ import { recovery } from './recovery.ts'
 import { elicitationSemantics } from './semantics.ts'
 import { SessionAuthority } from './sessions.ts'
 import { Stages } from './stages.ts'
+import { WebSocketAcceptor } from './websocket-server.ts'
 
 const sessionLifetimeMs = 12 * 3_600_000
 const closeGraceMs = 1500
@@ -76,6 +79,8 @@ class RunningServer implements EngineServer {
   private readonly stages: Stages
   private readonly machine: ElicitationMachine
   private readonly connections: Connections
+  private readonly webSockets: WebSocketAcceptor
+  private readonly posts = new PostedFrames(() => this.machine)
   private readonly http: Server
   private commit: GroupCommit | null = null
   private stopTicking: (() => void) | null = null
@@ -107,6 +112,7 @@ class RunningServer implements EngineServer {
     })
     store.replay(recovery(this.machine, this.clock, limits))
     this.connections = new Connections(() => this.machine)
+    this.webSockets = new WebSocketAcceptor(this.connections)
     const answer = (request: IncomingMessage, response: ServerResponse): void => this.answer(request, response)
     const http = { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000, maxHeaderSize: 8192 }
     this.http =
@@ -125,12 +131,13 @@ class RunningServer implements EngineServer {
     return {
       append: (agent, source, kind, exchange, body, producedAtMs) =>
         this.commit?.append(agent, source, kind, exchange, body, producedAtMs) ?? -1,
-      send: (agent, frame) => this.connections.send(agent, frame),
+      send: (agent, frame, sequence) => this.connections.send(agent, frame, sequence),
       hasRoom: (agent) => this.connections.hasRoom(agent),
       refuse: (agent, nonce, id, code, retryAfterMs) => {
-        this.connections.send(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`)
+        if (this.posts.refused(agent, nonce, code, retryAfterMs)) return
+        this.connections.send(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`, 0)
       },
-      settled: () => undefined,
+      settled: (agent, nonce) => this.posts.settled(agent, nonce),
       disconnect: (agent, code) => this.connections.disconnect(agent, code),
     }
   }
@@ -171,8 +178,32 @@ class RunningServer implements EngineServer {
     const path = (request.url ?? '').split('?', 1)[0]
     if (request.headers.origin !== undefined) answerCode(response, 403, 'INVALID_SESSION')
     else if (request.method === 'POST' && path === '/v1/enrol') void this.enrol(request, response)
-    else if (path === '/v1/connect') answerCode(response, 426, 'MALFORMED')
+    else if (request.method === 'POST' && path === '/v1/frames') void this.takePosted(request, response)
+    else if (request.method === 'GET' && path === '/v1/events') {
+      const accepted = this.admit(request, request.headers['last-event-id']?.toString() ?? null)
+      if ('status' in accepted) answerCode(response, accepted.status, accepted.code)
+      else openEventStream(this.connections, response, accepted)
+    } else if (path === '/v1/connect') answerCode(response, 426, 'MALFORMED')
     else answerCode(response, 404, 'MALFORMED')
+  }
+
+  private async takePosted(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const verified = this.authority.verify(bearerToken(request), this.clock.wallMs())
+    const agent = verified === null ? -1 : this.machine.agents.intern(verified.agent)
+    if (verified === null || agent < 0) {
+      this.machine.count('INVALID_SESSION', -1, '-')
+      answerCode(response, 401, 'INVALID_SESSION')
+      return
+    }
+    const signed = await readBody(request, maxFrameBytes)
+    if (signed === null) {
+      response.setHeader('connection', 'close')
+      answerCode(response, 413, 'MALFORMED')
+      return
+    }
+    const mac = request.headers['x-lighthouse-signature']
+    const key = this.authority.sessionKey(verified.agent, verified.session, this.authority.epoch)
+    this.posts.take(agent, verified.session, key, typeof mac === 'string' ? mac : '', signed, response)
   }
 
   private async enrol(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -198,26 +229,34 @@ class RunningServer implements EngineServer {
     answerJson(response, 200, { epoch: this.authority.epoch, log: this.log, agents })
   }
 
+  /** Who may open a connection, with which cursor; or the status and code of the refusal. */
+  private admit(
+    request: IncomingMessage,
+    cursorText: string | null,
+  ): AcceptedSession | { status: number; code: string } {
+    const verified = this.authority.verify(bearerToken(request), this.clock.wallMs())
+    if (verified === null) {
+      this.machine.count('INVALID_SESSION', -1, '-')
+      return { status: 401, code: 'INVALID_SESSION' }
+    }
+    const cursor = cursorOf(cursorText)
+    if (cursor === -2) return { status: 400, code: 'MALFORMED' }
+    const agent = this.machine.agents.intern(verified.agent)
+    const full = agent < 0 || this.connections.open >= this.options.connections
+    if (full || this.closing !== null) return { status: 503, code: 'OVERLOADED' }
+    const { session, expiresAtMs } = verified
+    const key = this.authority.sessionKey(verified.agent, session, this.authority.epoch)
+    return { agent, session, key, expiresAtMs, cursor }
+  }
+
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
-    const url = new URL(request.url ?? '', 'http://engine.invalid')
-    const verified = this.authority.verify(bearerToken(request), this.clock.wallMs())
-    const agent = verified === null ? -1 : this.machine.agents.intern(verified.agent)
-    const cursor = cursorOf(url.searchParams.get('cursor'))
-    if (request.headers.origin !== undefined) refuseUpgrade(socket, '403 Forbidden', 'INVALID_SESSION')
-    else if (url.pathname !== '/v1/connect') refuseUpgrade(socket, '404 Not Found', 'MALFORMED')
-    else if (this.closing !== null) refuseUpgrade(socket, '503 Service Unavailable', 'OVERLOADED')
-    else if (verified === null) {
-      this.machine.count('INVALID_SESSION', -1, '-')
-      refuseUpgrade(socket, '401 Unauthorized', 'INVALID_SESSION')
-    } else if (cursor === -2) refuseUpgrade(socket, '400 Bad Request', 'MALFORMED')
-    else if (agent < 0 || this.connections.open >= this.options.connections) {
-      refuseUpgrade(socket, '503 Service Unavailable', 'OVERLOADED')
-    } else {
-      const { session, expiresAtMs } = verified
-      const key = this.authority.sessionKey(verified.agent, session, this.authority.epoch)
-      this.connections.upgrade(request, socket, head, { agent, session, key, expiresAtMs, cursor })
-    }
+    if (request.headers.origin !== undefined) return refuseUpgrade(socket, 403, 'INVALID_SESSION')
+    const [path, query] = (request.url ?? '').split('?', 2)
+    if (path !== '/v1/connect') return refuseUpgrade(socket, 404, 'MALFORMED')
+    const accepted = this.admit(request, new URLSearchParams(query ?? '').get('cursor'))
+    if ('status' in accepted) return refuseUpgrade(socket, accepted.status, accepted.code)
+    this.webSockets.upgrade(request, socket, head, accepted)
   }
 
   stats(): EngineStats {
@@ -269,9 +308,8 @@ class RunningServer implements EngineServer {
   }
 }
 
-function refuseUpgrade(socket: Duplex, status: string, code: string): void {
+function refuseUpgrade(socket: Duplex, status: number, code: string): void {
   const body = JSON.stringify({ code, retryAfterMs: 0 })
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  )
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n`
+  socket.end(`${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`)
 }
