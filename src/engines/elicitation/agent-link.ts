@@ -50,12 +50,14 @@ interface OpenLeg {
 /** Legs of one agent that may be unacknowledged at once. */
 export const maxOpenLegs = 8192
 const cursorEvery = 64
+const unansweredRetryMs = 50
 const outcomes: readonly string[] = ['accept', 'decline', 'cancel', 'expired', 'withdrawn'] satisfies readonly Outcome[]
 
 export class AgentLink {
   readonly agent: number
   readonly name: string
   readonly owner: LinkOwner
+  private readonly cumulative: boolean
   credentials: Credentials | null = null
   heardAtMs = 0
   up = false
@@ -67,7 +69,9 @@ export class AgentLink {
   private legs: OpenLeg[] = []
   private waiting: OpenLeg[] = []
 
-  constructor(agent: number, owner: LinkOwner) {
+  /** `cumulative`: one acknowledgement covers all frames up to it; else each frame is answered by itself. */
+  constructor(agent: number, owner: LinkOwner, cumulative = true) {
+    this.cumulative = cumulative
     this.agent = agent
     this.name = agentNameOf(agent)
     this.owner = owner
@@ -204,8 +208,31 @@ export class AgentLink {
     this.report(leg)
   }
 
+  /** The frame with this nonce is committed; it says nothing about others. */
+  taken(nonce: number): void {
+    const leg = this.take(nonce)
+    if (leg !== null) this.report(leg)
+  }
+
+  /** Nobody knows what became of the frame with this nonce. */
+  unanswered(nonce: number): void {
+    const leg = this.take(nonce)
+    if (leg !== null) this.delay(leg, unansweredRetryMs)
+  }
+
+  private take(nonce: number): OpenLeg | null {
+    const index = nonce < 1 ? -1 : this.legs.findIndex((leg) => leg.nonce === nonce)
+    return index < 0 ? null : (this.legs.splice(index, 1)[0] ?? null)
+  }
+
+  private delay(leg: OpenLeg, waitMs: number): void {
+    leg.notBeforeMs = this.owner.nowMs() + waitMs
+    this.waiting.push(leg)
+    this.owner.delayed(this)
+  }
+
   private acknowledge(upTo: number): void {
-    while (this.legs.length > 0) {
+    while (this.cumulative && this.legs.length > 0) {
       const leg = this.legs[0]
       if (leg === undefined || leg.nonce === 0 || leg.nonce > upTo) return
       this.legs.shift()
@@ -222,15 +249,15 @@ export class AgentLink {
     const code = refusalCodes.find((known) => known === tokens[3])
     const retryAfterMs = parseCount(tokens[4])
     if (nonce < 0 || code === undefined || retryAfterMs < 0) return this.owner.broken(this, 'MALFORMED')
-    const index = nonce === 0 ? -1 : this.legs.findIndex((leg) => leg.nonce === nonce)
-    const leg = this.legs[index]
-    if (leg === undefined) return
-    this.legs.splice(index, 1)
+    this.refusedFrame(nonce, code, retryAfterMs)
+  }
+
+  refusedFrame(nonce: number, code: RefusalCode, retryAfterMs: number): void {
+    const leg = this.take(nonce)
+    if (leg === null) return
     // The first attempt may have been taken: only a code that speaks of the exchange itself is definitive now.
     if (leg.attempts > 1 && (code === 'RATE_LIMIT_EXCEEDED' || code === 'OVERLOADED')) {
-      leg.notBeforeMs = this.owner.nowMs() + Math.max(retryAfterMs, 10)
-      this.waiting.push(leg)
-      this.owner.delayed(this)
+      this.delay(leg, Math.max(retryAfterMs, 10))
     } else if (leg.verb !== 'cancel') this.owner.refused(leg.exchange, leg.verb, code, retryAfterMs)
   }
 

@@ -1,11 +1,12 @@
 /**
  * The elicitation engine as the registry sees it: questions are pushed to agents, answers pushed back.
  */
-import { LighthouseError } from '../../platform/errors.ts'
 import type { EngineDefinition } from '../engine.ts'
 import { optionHelp, parseOptions } from './options.ts'
 import { elicitationSemantics } from './semantics.ts'
-import { createWebSocketClient } from './websocket-client.ts'
+import { createElicitationClient } from './elicitation-client.ts'
+import { eventStreamTransport } from './sse-client.ts'
+import { webSocketTransport } from './websocket-client.ts'
 
 export const elicitationEngine: EngineDefinition = {
   name: 'elicitation',
@@ -19,11 +20,8 @@ export const elicitationEngine: EngineDefinition = {
     return startElicitationServer(config)
   },
   createClient(config) {
-    if (config.transport !== 'websocket') {
-      throw new LighthouseError('USAGE', `The elicitation engine does not speak ${config.transport}.`, {
-        suggestions: ['Use --transport websocket.'],
-      })
-    }
-    return createWebSocketClient(config)
+    const { url, ca } = config
+    const transport = config.transport === 'sse' ? eventStreamTransport(url, ca) : webSocketTransport(url, ca)
+    return createElicitationClient(config, transport)
   },
 }

@@ -1,326 +1,70 @@
 /**
- * The engine client over WebSocket: one socket per agent, both ends of every exchange in one process.
- *
- * A broken connection is opened again after a random wait (full jitter: uniform in 0 … min(cap, base·2ⁿ)) and resumes from
- * the last sequence processed. A server that restarted refuses the old tokens; then all agents enrol again, once, in bulk.
- * One timer serves all agents. No local address is bound: binding made connecting five times slower.
+ * Client channels over WebSocket: the `ws` client without compression. No local address is bound: binding made connecting
+ * five times slower.
  */
 import { WebSocket, type ClientOptions, type RawData } from 'ws'
-import { systemClock, systemScheduler, type Cancel } from '../../platform/clock.ts'
-import { LighthouseError } from '../../platform/errors.ts'
-import { seededRandom, type Random } from '../../platform/random.ts'
-import type { AnswerAction, ClientConfig, ClientStats, EngineClient, Leg, Outcome, RefusalCode } from '../engine.ts'
-import { AgentLink, type LinkOwner } from './agent-link.ts'
-import { enrol } from './enrolment-client.ts'
-import { parseOptions } from './options.ts'
-import { elicitationSemantics } from './semantics.ts'
-import { agentNameOf, agentOfName, WireIds } from './wire-ids.ts'
+import type { ChannelEvents, ClientChannel, Transport } from './client-channel.ts'
 
-const housekeepingMs = 50
-const deadAfterMs = 9000
-const handshakeTimeoutMs = 10_000
-const backoffBaseMs = 50
-const backoffCapMs = 2000
 /** Larger than any frame of the server: a body and an envelope. */
-const maxServerFrameBytes = 65_536
+export const maxServerFrameBytes = 65_536
+const handshakeTimeoutMs = 10_000
 
-interface AgentSocket {
-  readonly link: AgentLink
-  socket: WebSocket | null
-  /** Failed attempts since the session was last up. */
-  failures: number
-  cancelRetry: Cancel | null
-  waiting: { resolve(): void; reject(error: Error): void } | null
+export function webSocketTransport(engineUrl: string, ca: string | undefined): Transport {
+  return {
+    cumulative: true,
+    open: (token, cursor, events) => openWebSocket(engineUrl, ca, token, cursor, events),
+    close: () => undefined,
+  }
 }
 
-export function createWebSocketClient(config: ClientConfig): EngineClient {
-  return new WebSocketClient(config)
+/** The library's type definitions do not know `closeTimeout` yet, hence the wider type. */
+function socketOptions(token: string, ca: string | undefined): ClientOptions & { closeTimeout: number } {
+  return {
+    headers: { authorization: `Bearer ${token}` },
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+    maxPayload: maxServerFrameBytes,
+    handshakeTimeout: handshakeTimeoutMs,
+    closeTimeout: 1000,
+    ...(ca === undefined ? {} : { ca }),
+  }
 }
 
-class WebSocketClient implements EngineClient, LinkOwner {
-  readonly semantics
-  private readonly config: ClientConfig
-  private readonly clock = systemClock()
-  private readonly random: Random
-  private readonly ids = new WireIds()
-  private readonly agents: AgentSocket[] = []
-  private readonly delayedLinks = new Set<AgentLink>()
-  private stopHousekeeping: Cancel | null = null
-  private renewing: Promise<void> | null = null
-  private closed = false
-  private openSockets = 0
-  private reconnects = 0
-  private retries = 0
-
-  constructor(config: ClientConfig) {
-    parseOptions(config.options)
-    this.config = config
-    this.semantics = elicitationSemantics(config.durability)
-    this.random = seededRandom(`${config.seed}/reconnect`)
-  }
-
-  async prepare(agents: number): Promise<void> {
-    for (let agent = this.agents.length; agent < agents; agent++) {
-      const link = new AgentLink(agent, this)
-      this.agents.push({ link, socket: null, failures: 0, cancelRetry: null, waiting: null })
-    }
-    await this.renew()
-    this.stopHousekeeping ??= systemScheduler.every(housekeepingMs, () => this.housekeep())
-  }
-
-  /** Enrols every agent; calls that come while one is under way share it. */
-  private renew(): Promise<void> {
-    this.renewing ??= this.enrolAll().finally(() => {
-      this.renewing = null
-    })
-    return this.renewing
-  }
-
-  private async enrolAll(): Promise<void> {
-    const { url, enrolmentKey, ca } = this.config
-    const names = this.agents.map((_, agent) => agentNameOf(agent))
-    const credentials = await enrol({ url, enrolmentKey, ca }, names)
-    for (const [agent, issued] of credentials.entries()) {
-      const slot = this.agents[agent]
-      // An open session goes on with the key it has.
-      if (slot !== undefined && slot.socket === null) slot.link.useCredentials(issued)
-    }
-  }
-
-  connect(agent: number): Promise<void> {
-    const slot = this.agents[agent]
-    if (slot === undefined) {
-      return Promise.reject(new LighthouseError('INTERNAL', `agent ${agent} was not prepared before connect`))
-    }
-    if (slot.link.up) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      slot.waiting = { resolve, reject }
-      if (slot.socket === null) this.open(slot)
-    })
-  }
-
-  private open(slot: AgentSocket): void {
-    const { link } = slot
-    slot.cancelRetry = null
-    if (this.closed || link.credentials === null) return
-    const url = new URL('/v1/connect', this.config.url)
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
-    if (link.seen > 0) url.searchParams.set('cursor', String(link.seen))
-    const socket = new WebSocket(url, this.socketOptions(link.credentials.token))
-    slot.socket = socket
-    link.heardAtMs = this.nowMs()
-    let reason = 'closed'
-    let unauthorised = false
-    let opened = false
-    socket.on('open', () => {
-      opened = true
-      this.openSockets++
-    })
-    socket.on('message', (data: RawData) => {
-      if (slot.socket === socket && Buffer.isBuffer(data)) link.receive(data.toString('utf8'))
-    })
-    socket.on('unexpected-response', (request, response) => {
-      unauthorised = response.statusCode === 401
-      reason = `refused with ${response.statusCode ?? 'no status'}`
-      request.destroy()
-      socket.terminate()
-    })
-    socket.on('error', (error) => {
-      if (!unauthorised) reason = error.message
-    })
-    socket.on('close', () => {
-      if (opened) this.openSockets--
-      this.onClose(slot, socket, reason, unauthorised)
-    })
-  }
-
-  /** The library's type definitions do not know `closeTimeout` yet, hence the wider type. */
-  private socketOptions(token: string): ClientOptions & { closeTimeout: number } {
-    const { ca } = this.config
-    return {
-      headers: { authorization: `Bearer ${token}` },
-      perMessageDeflate: false,
-      skipUTF8Validation: true,
-      maxPayload: maxServerFrameBytes,
-      handshakeTimeout: handshakeTimeoutMs,
-      closeTimeout: 1000,
-      ...(ca === undefined ? {} : { ca }),
-    }
-  }
-
-  private onClose(slot: AgentSocket, socket: WebSocket, reason: string, unauthorised: boolean): void {
-    if (slot.socket !== socket) return
-    const { link } = slot
-    slot.socket = null
-    const lost = link.up
-    link.down()
-    if (this.closed) return
-    if (lost) this.config.handlers.onLost(link.agent, reason)
-    if (unauthorised) void this.renewThenRetry(slot)
-    else this.retryLater(slot, reason)
-  }
-
-  private async renewThenRetry(slot: AgentSocket): Promise<void> {
-    try {
-      await this.renew()
-      this.retryLater(slot, 'the session was refused')
-    } catch (error) {
-      this.retryLater(slot, error instanceof Error ? error.message : String(error))
-    }
-  }
-
-  /** A first connection that fails is the caller's to know; an established one is opened again until the client closes. */
-  private retryLater(slot: AgentSocket, reason: string): void {
-    if (this.closed || slot.cancelRetry !== null) return
-    slot.failures++
-    if (slot.waiting !== null && slot.failures > 5) {
-      const failure = new LighthouseError(
-        'ENGINE_UNREACHABLE',
-        `Agent ${slot.link.name} cannot open a session at ${this.config.url}: ${reason}.`,
-        { suggestions: ['Check that the engine is running and that it accepts this many connections (ulimit -n).'] },
-      )
-      slot.waiting.reject(failure)
-      slot.waiting = null
-      slot.failures = 0
-      return
-    }
-    const ceilingMs = Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(slot.failures, 10))
-    slot.cancelRetry = systemScheduler.after(this.random.uniform() * ceilingMs, () => this.open(slot))
-  }
-
-  private housekeep(): void {
-    const nowMs = this.nowMs()
-    for (const link of this.delayedLinks) if (!link.retryDue(nowMs)) this.delayedLinks.delete(link)
-    for (const slot of this.agents) {
-      if (slot.socket !== null && slot.link.up && nowMs - slot.link.heardAtMs > deadAfterMs) slot.socket.terminate()
-    }
-  }
-
-  beginRound(nonce: string): void {
-    this.ids.begin(nonce)
-    for (const slot of this.agents) slot.link.dropBefore(this.ids.round)
-    this.reconnects = 0
-    this.retries = 0
-  }
-
-  ask(exchange: number, requester: number, recipient: number, body: string, deadlineMs: number): void {
-    this.ids.setProducer(exchange, requester)
-    const id = this.ids.idOf(exchange, requester)
-    const link = this.linkOf(requester)
-    if (!link.start('ask', this.ids.round, exchange, id, agentNameOf(recipient), body, deadlineMs)) {
-      this.config.handlers.onRefused(exchange, 'ask', 'OVERLOADED', 0)
-    }
-  }
-
-  answer(exchange: number, recipient: number, _action: AnswerAction, body: string): void {
-    const id = this.ids.idOf(exchange, this.ids.producerOf(exchange))
-    if (!this.linkOf(recipient).start('answer', this.ids.round, exchange, id, '', body, 0)) {
-      this.config.handlers.onRefused(exchange, 'answer', 'OVERLOADED', 0)
-    }
-  }
-
-  cancel(exchange: number): void {
-    const requester = this.ids.producerOf(exchange)
-    if (requester < 0) return
-    this.linkOf(requester).start('cancel', this.ids.round, exchange, this.ids.idOf(exchange, requester), '', '', 0)
-  }
-
-  private linkOf(agent: number): AgentLink {
-    const slot = this.agents[agent]
-    if (slot === undefined) throw new LighthouseError('INTERNAL', `agent ${agent} was not prepared`)
-    return slot.link
-  }
-
-  pause(): Promise<void> {
-    return Promise.resolve()
-  }
-
-  stats(): ClientStats {
-    return { openSockets: this.openSockets, reconnects: this.reconnects, retries: this.retries }
-  }
-
-  async close(): Promise<void> {
-    this.closed = true
-    this.stopHousekeeping?.()
-    const closing: Promise<void>[] = []
-    for (const slot of this.agents) {
-      slot.cancelRetry?.()
-      slot.waiting?.reject(new LighthouseError('ENGINE_UNREACHABLE', 'the client was closed while it was connecting'))
-      slot.waiting = null
-      const { socket } = slot
-      if (socket === null) continue
-      closing.push(new Promise((resolve) => socket.once('close', resolve)))
+function openWebSocket(
+  engineUrl: string,
+  ca: string | undefined,
+  token: string,
+  cursor: number,
+  events: ChannelEvents,
+): ClientChannel {
+  const url = new URL('/v1/connect', engineUrl)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  if (cursor > 0) url.searchParams.set('cursor', String(cursor))
+  const socket = new WebSocket(url, socketOptions(token, ca))
+  let reason = 'closed'
+  let unauthorised = false
+  socket.on('open', () => events.opened())
+  socket.on('message', (data: RawData) => {
+    if (Buffer.isBuffer(data)) events.message(data.toString('utf8'))
+  })
+  socket.on('unexpected-response', (request, response) => {
+    unauthorised = response.statusCode === 401
+    reason = `refused with ${response.statusCode ?? 'no status'}`
+    request.destroy()
+    socket.terminate()
+  })
+  socket.on('error', (error) => {
+    if (reason === 'closed') reason = error.message
+  })
+  socket.on('close', () => events.closed(reason, unauthorised))
+  return {
+    send(frame) {
+      if (socket.readyState === socket.OPEN) socket.send(frame)
+    },
+    close() {
       if (socket.readyState === socket.OPEN) socket.close(1000)
       else socket.terminate()
-    }
-    // The socket library ends a handshake that is not answered within its close timeout of 1 s.
-    await Promise.all(closing)
-  }
-
-  // What links report.
-
-  nowMs(): number {
-    return this.clock.nowNs() / 1e6
-  }
-
-  transmit(link: AgentLink, frame: string): void {
-    const socket = this.agents[link.agent]?.socket
-    if (socket != null && socket.readyState === socket.OPEN) socket.send(frame)
-  }
-
-  established(link: AgentLink): void {
-    const slot = this.agents[link.agent]
-    if (slot === undefined) return
-    slot.failures = 0
-    const again = slot.waiting === null
-    slot.waiting?.resolve()
-    slot.waiting = null
-    if (!again) return
-    this.reconnects++
-    this.config.handlers.onRestored(link.agent)
-  }
-
-  broken(link: AgentLink, code: string): void {
-    const slot = this.agents[link.agent]
-    if (slot?.socket == null) return
-    // Another client speaks for this agent now; coming back would only take it away again, in turns.
-    if (code === 'REPLACED') slot.cancelRetry = () => undefined
-    slot.socket.terminate()
-  }
-
-  acknowledged(exchange: number, leg: Leg): void {
-    this.config.handlers.onAcknowledged(exchange, leg)
-  }
-
-  refused(exchange: number, leg: Leg, code: RefusalCode, retryAfterMs: number): void {
-    this.config.handlers.onRefused(exchange, leg, code, retryAfterMs)
-  }
-
-  question(link: AgentLink, id: string, from: string, body: string): void {
-    const origin = this.ids.originOf(id)
-    if (origin !== 'current') return this.config.handlers.onStray(link.agent, origin, id)
-    const exchange = this.ids.exchangeOf(id)
-    const requester = agentOfName(from)
-    // The id's producer, not `from`, is what an answer must name again; the server vouches that they agree.
-    this.ids.setProducer(exchange, this.ids.producerIn(id))
-    this.config.handlers.onQuestion(exchange, requester, link.agent, body)
-  }
-
-  result(link: AgentLink, id: string, outcome: Outcome, body: string): void {
-    const origin = this.ids.originOf(id)
-    if (origin !== 'current') return this.config.handlers.onStray(link.agent, origin, id)
-    this.config.handlers.onResult(this.ids.exchangeOf(id), link.agent, outcome, body)
-  }
-
-  wireDuplicate(id: string, leg: Leg): void {
-    if (this.ids.originOf(id) === 'current') this.config.handlers.onWireDuplicate(this.ids.exchangeOf(id), leg)
-  }
-
-  repeated(): void {
-    this.retries++
-  }
-
-  delayed(link: AgentLink): void {
-    this.delayedLinks.add(link)
+    },
+    terminate: () => socket.terminate(),
   }
 }
