@@ -41,7 +41,12 @@ export async function readConfigurationFile(
 
 export function parseConfiguration(text: string, file: string, knownKeys: readonly string[]): Configuration {
   const lines = new LineCounter()
-  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: lines, schema: 'core', version: '1.2' })
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), {
+    lineCounter: lines,
+    schema: 'core',
+    version: '1.2',
+    logLevel: 'silent',
+  })
   const problem = document.errors[0]
   if (problem !== undefined) {
     const line = lines.linePos(problem.pos[0]).line
