@@ -10,7 +10,7 @@
 import type { EngineResult, ResultsDocument, TargetResult } from '../measurement/results-document.ts'
 import { stopClasses } from '../statistics/decision.ts'
 import { code, prose } from './escape.ts'
-import { candidateOf, figure, plural, targetMeasured, validRoundsOf } from './figures.ts'
+import { bounded, candidateOf, plural, targetMeasured, validRoundsOf } from './figures.ts'
 
 export type RiskLevel = 'HIGH' | 'MEDIUM' | 'LOW'
 
@@ -137,7 +137,9 @@ function measurementRisks(results: ResultsDocument): Risk[] {
     risks.push({
       level: 'MEDIUM',
       title: `Claim ${code(claim.id)} Refuted`,
-      details: [`${prose(claim.statement)}: measured ${figure(claim.value)}. ${prose(claim.reason)}`],
+      details: [
+        `${prose(claim.statement.replace(/\.$/, ''))}. Measured ${bounded(claim.value, [claim.low, claim.high], '')}. ${prose(claim.reason)}`,
+      ],
     })
   }
   if (results.notAssessed.length > 0) {

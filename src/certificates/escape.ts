@@ -41,7 +41,7 @@ export function code(text: string): string {
 /** A labelled one-line field such as the component: as it is when it is plain words, else a code span. */
 export function field(text: string): string {
   const inner = plain(text, limits.fieldCharacters)
-  return /^[A-Za-z0-9](?:[A-Za-z0-9 .,/+=%()-]|_(?=[A-Za-z0-9]))*$/.test(inner) && !/\s$/.test(inner)
+  return /^[A-Za-z0-9](?:[A-Za-z0-9 .,/+=%()-]|_(?=[A-Za-z0-9])|:(?= ))*$/.test(inner) && !/\s$/.test(inner)
     ? inner
     : code(text)
 }
@@ -51,14 +51,14 @@ export function prose(text: string): string {
   return plain(text.replaceAll(/\s*\n\s*/g, ' '), limits.sentenceCharacters)
     .trim()
     .replaceAll(/\\(?!u\{)/g, '\\\\')
-    .replaceAll(/[`*[\]|~]/g, (mark) => `\\${mark}`)
+    .replaceAll(/[`*|~]|\](?=[([:])/g, (mark) => `\\${mark}`)
     .replaceAll(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '\\_')
     .replaceAll(/<(?=[A-Za-z/!?])/g, '\\<')
     .replaceAll(/&(?=[#A-Za-z])/g, '\\&')
     .replaceAll(/#(?=\d)/g, '\\#')
     .replaceAll('@', '\\u{0040}')
     .replaceAll('://', ':\\//')
-    .replaceAll(/^(?=[#>+=-]|\d+[.)](?:\s|$))/g, '\\')
+    .replaceAll(/^(?=[#>+=[-]|\d+[.)](?:\s|$))/g, '\\')
 }
 
 /** A cell of a table in a code block: one line, no column separator, no fence. */

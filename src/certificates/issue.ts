@@ -8,8 +8,6 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sha256Hex } from '../measurement/canonical-json.ts'
-import { memoryFiles } from '../measurement/run-files.ts'
-import { readRun } from '../measurement/run-reader.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { signCertificateText } from './certificate-text.ts'
 import { code, field } from './escape.ts'
@@ -166,11 +164,4 @@ function writePackage(packagePath: string, files: ReadonlyMap<string, Uint8Array
       },
     )
   }
-}
-
-/** The engines of a run, baseline first, for a certificate that was given no component. */
-export function defaultComponent(runDirectory: string): string {
-  const { manifest } = readRun(memoryFiles(collectEvidence(runDirectory)))
-  const names = manifest.engines.map(({ label }) => label)
-  return `${names.at(-1) ?? ''} vs ${names.slice(0, -1).join(', ')}`.slice(0, limits.fieldCharacters)
 }

@@ -22,7 +22,7 @@ export default class CertifyIssue extends BaseCommand {
   static override flags = {
     component: textFlag(
       'component',
-      { summary: 'What the certificate is about (default: the engines)', example: '"Message bridge"', group },
+      { summary: 'What the certificate is about (default: message delivery)', example: '"Message bridge"', group },
       '<name>',
     ),
     agent: textFlag(
@@ -61,7 +61,8 @@ export default class CertifyIssue extends BaseCommand {
     const { loadSigningKey } = await import('../../certificates/keys.ts')
     const { configurationFolder } = await import('../../platform/process.ts')
     const { systemClock } = await import('../../platform/clock.ts')
-    const { defaultComponent, issueCertificate } = await import('../../certificates/issue.ts')
+    const { issueCertificate } = await import('../../certificates/issue.ts')
+    const { defaultAgent, defaultComponent } = await import('../../certificates/certify-run.ts')
     const { requireDefaultKey } = await import('../../certificates/default-key.ts')
     const key = flags.key === undefined ? requireDefaultKey(configurationFolder()) : loadSigningKey(flags.key)
     const issued = await issueCertificate({
@@ -69,8 +70,8 @@ export default class CertifyIssue extends BaseCommand {
       outputDirectory: flags.output ?? join(args.run, 'certificate'),
       key,
       kind: flags.kind ?? 'readiness',
-      component: flags.component ?? defaultComponent(args.run),
-      agent: flags.agent ?? 'performance-engineer',
+      component: flags.component ?? defaultComponent,
+      agent: flags.agent ?? defaultAgent,
       now: systemClock().wallMs(),
       ...(flags.previous === undefined ? {} : { previous: flags.previous }),
     })

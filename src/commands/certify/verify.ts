@@ -93,7 +93,9 @@ export default class CertifyVerify extends BaseCommand {
       certificate: args.certificate,
       allowedSigners: flags['allowed-signers'],
       revokedKeys: flags['revoked-keys'],
-      fromFile: ['allowed-signers', 'revoked-keys'].some((name) => metadata.flags[name]?.setFromDefault === true),
+      fromFile: ['allowed-signers', 'revoked-keys'].some(
+        (name) => name in flags && metadata.flags[name]?.setFromDefault === true,
+      ),
     })
     const report = await verifyCertificate({
       path: args.certificate,

@@ -243,10 +243,12 @@ describe('escaping of free text', () => {
     }
     expect(cell(hostile)).not.toContain('|')
     const sentence = prose(hostile)
-    expect(sentence).not.toMatch(/\n|::|✅|\u202e|@|(?<!\\)[`|*[\]~]|(?<!\\)<[a-z!/]/)
+    expect(sentence).not.toMatch(/\n|::|✅|\u202e|@|(?<!\\)[`|*~]|(?<!\\)\][([:]|(?<!\\)<[a-z!/]/)
     expect(sentence).not.toMatch(/(?<!\\)#\d/)
     expect(prose('# Heading')).toBe('\\# Heading')
     expect(prose('1. list')).toBe('\\1. list')
+    expect(prose('[x] done')).toBe('\\[x] done')
+    expect(prose('499.2 [481.5, 517.6] ms')).toBe('499.2 [481.5, 517.6] ms')
   })
 
   it('leaves plain words as they are', () => {
