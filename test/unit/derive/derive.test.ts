@@ -268,6 +268,11 @@ describe('the decision', () => {
   it('stops at a loss in a drained round, and holds when the ledger is UNKNOWN', () => {
     const lost = altered(run, only('elicitation', 2), counts({ completed: 1999, lost: 1 }))
     expect(deriveResults(lost).decision).toBe('EMERGENCY_STOP')
+    const undrained = altered(lost, only('elicitation', 2), (e) => ({
+      ...e,
+      ledger: { state: 'UNKNOWN', reasons: ['drain timed out'] },
+    }))
+    expect(deriveResults(undrained).decision).toBe('NEEDS_FURTHER_REVIEW')
     const unknown = altered(run, only('polling', 2), (e) => ({
       ...e,
       ledger: { state: 'UNKNOWN', reasons: ['drain timed out'] },

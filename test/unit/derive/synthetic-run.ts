@@ -58,6 +58,8 @@ export interface RunOptions {
   readonly claims?: string
   /** Candidate round trips in µs; 2 ms and a thin tail when absent. */
   readonly candidateUs?: (random: Random) => number
+  /** Multiplies what polling takes. */
+  readonly pollingScale?: number
 }
 
 export const plainTargets = `targets:
@@ -96,10 +98,10 @@ function round(engine: string, index: number, options: Required<RunOptions>): Ro
   const polling = engine === 'polling'
   const fast = (): number => Math.round(options.candidateUs(random))
   const roundTrip = Array.from({ length: n }, () =>
-    polling ? Math.round((random.uniform() + random.uniform()) * 1e6) : fast(),
+    polling ? Math.round((random.uniform() + random.uniform()) * 1e6 * options.pollingScale) : fast(),
   )
   const delivery = Array.from({ length: n }, () =>
-    polling ? Math.round(random.uniform() * 1e6) : Math.round(fast() / 2),
+    polling ? Math.round(random.uniform() * 1e6 * options.pollingScale) : Math.round(fast() / 2),
   )
   const blocks = Math.max(1, Math.floor(options.roundDurationMs / 1000))
   const histograms = new Map<string, Distribution[]>([
@@ -176,6 +178,7 @@ export function syntheticRun(given: RunOptions = {}): DerivationInput & {
     targets: plainTargets,
     claims: 'claims: []',
     candidateUs: (random) => 1500 + random.exponential() * 500,
+    pollingScale: 1,
     ...given,
   }
   const targets = parseTargets(options.targets, 'targets.yaml')

@@ -70,6 +70,15 @@ describe('a target', () => {
     expect(deriveResults(fewer).targets[0]).toMatchObject({ verdict: 'NOT_DEMONSTRATED', value: 99 })
   })
 
+  it('of overhead needs the stage in every valid round', () => {
+    const run = syntheticRun({ targets: 'targets: [{ title: T, expression: "candidate.overhead.p99 < 20ms" }]' })
+    const rounds = run.rounds.map((each) => {
+      if (each.evidence.round !== 4) return each
+      return { ...each, histograms: new Map([...each.histograms].filter(([tag]) => tag !== 'stage.total')) }
+    })
+    expect(deriveResults({ ...run, rounds }).targets[0]).toMatchObject({ verdict: 'NOT_DEMONSTRATED', value: null })
+  })
+
   it('of throughput or errors fails when exchanges time out', () => {
     const targets = `targets:
   - { title: T, expression: "candidate.throughputPerSecond >= 200" }
@@ -187,6 +196,11 @@ describe('the claims', () => {
       'improvement-50-6000': 'REFUTED',
       'push-below-100': 'REFUTED',
       'push-10-200': 'REFUTED',
+    })
+    // A median above 1000 ms would fit a minimum of 1000 ms, but not prove it.
+    expect(verdicts({ pollingScale: 5 })).toMatchObject({
+      'fixed-interval-minimum': 'NOT_SHOWN',
+      'polling-response-times': 'SHOWN',
     })
     expect(verdicts({ agents: 1000 })['push-1000-agents']).toBe('SHOWN')
     expect(verdicts({ agents: 60 })['polling-limit-50-agents']).toBe('NOT_SHOWN')

@@ -164,6 +164,20 @@ describe('quantileInterval and targetBounds', () => {
     expect((value as number) - (low as number)).toBeGreaterThanOrEqual(2.262 * (spreadOfRounds / Math.sqrt(10)) - 1)
   })
 
+  it('takes the t bound where few rounds make it the wider one', () => {
+    const shifted = [0, 60, 120].map((shift) => sample(range(1, 600).map((each) => each + shift)))
+    const { value, low, high } = quantileInterval(shifted, 0.5)
+    const margin = 4.302_65 * (60 / Math.sqrt(3)) // t with 2 degrees
+    expect(high as number).toBeCloseTo((value as number) + margin, 1)
+    expect(low as number).toBeCloseTo((value as number) - margin, 1)
+  })
+
+  it('takes the lower edge of the bucket that a lower bound falls in', () => {
+    const samples = [...Array<number>(490).fill(299_775), ...Array<number>(510).fill(300_031)]
+    const { value, low, high } = targetBounds([sample(samples)], 0.5)
+    expect({ value, low, high }).toEqual({ value: 300_031, low: 299_520, high: 300_031 })
+  })
+
   it('does not let the maximum stand for an upper bound when nothing lies above it', () => {
     // 900 samples, the p99 allows 3 above at φ = 1; one cluster makes φ large, so even none above is too many.
     const calm = range(1, 300).map((i) => 1000 + i)

@@ -117,6 +117,17 @@ describe('backlogGrows', () => {
     ).toBe(false)
   })
 
+  it('does not take noise for growth: the bounds of both medians must lie apart', () => {
+    const noisy = (shift: number): RoundSample[] => {
+      const blocks = [0, shift].map((each) =>
+        distributionOf(Array.from({ length: 40 }, (_, index) => index * 50_000 + each)),
+      )
+      return [{ whole: mergeDistributions(blocks), blocks }]
+    }
+    expect(backlogGrows(noisy(60_000), 4e6)).toBe(false) // 3 % of 2 s, within the noise
+    expect(backlogGrows(noisy(1_500_000), 4e6)).toBe(true)
+  })
+
   it('cannot see it within one block', () => {
     const whole = distributionOf([1, 2, 3])
     expect(backlogGrows([{ whole, blocks: [whole] }], 1e6)).toBeNull()
