@@ -64,6 +64,7 @@ function openStream(start: Start, pool: Agent, token: string, cursor: number, ev
     response.on('error', (error) => end(error.message, false))
     response.on('close', () => end('closed', false))
   })
+  request.end()
   const isOver = (): boolean => over
   return {
     send: (frame) => post(start, pool, authorization, frame, events, isOver, end),

@@ -57,11 +57,16 @@ export function startServer(settings: ServerSettings = {}): Promise<EngineServer
   })
 }
 
-export function createClient(url: string, recorder: Recorder, durability: Durability = 'memory'): EngineClient {
+export function createClient(
+  url: string,
+  recorder: Recorder,
+  durability: Durability = 'memory',
+  transport: 'websocket' | 'sse' = 'websocket',
+): EngineClient {
   return elicitationEngine.createClient({
     url,
     options: {},
-    transport: 'websocket',
+    transport,
     durability,
     enrolmentKey,
     handlers: recorder.handlers,

@@ -2,7 +2,7 @@
  * The engine over real sockets in one process: exchanges, every outcome, retries after a broken connection.
  */
 import { afterEach, describe, expect, it } from 'vitest'
-import type { EngineClient, EngineServer } from '../../../src/engines/engine.ts'
+import type { Durability, EngineClient, EngineServer } from '../../../src/engines/engine.ts'
 import {
   acceptance,
   createClient,
@@ -18,11 +18,13 @@ afterEach(async () => {
   for (const part of running.splice(0).reverse()) await part.close()
 })
 
-async function start(agents: number, settings: ServerSettings = {}) {
+type Settings = ServerSettings & { transport?: 'websocket' | 'sse' }
+
+async function start(agents: number, settings: Settings = {}) {
   const server = await startServer(settings)
   running.push(server)
   const recorder = new Recorder()
-  const client = createClient(server.url, recorder, settings.durability)
+  const client = createClient(server.url, recorder, settings.durability, settings.transport)
   running.push(client)
   await client.prepare(agents)
   for (let agent = 0; agent < agents; agent++) await client.connect(agent)
@@ -30,16 +32,20 @@ async function start(agents: number, settings: ServerSettings = {}) {
   return { server, client, recorder }
 }
 
-describe.each([
+type Arm = { durability: Durability; transport?: 'websocket' | 'sse'; [option: string]: string }
+
+describe.each<Arm>([
   { batching: 'turn', durability: 'memory' },
   { batching: 'off', durability: 'os' },
   { batching: 'thread', durability: 'os' },
   { validation: 'pipelined', durability: 'os' },
   { nonceStore: 'database', durability: 'os' },
   { schemaCache: 'off', durability: 'fsync' },
-] as const)('with %o', ({ durability, ...options }) => {
+  { transport: 'sse', durability: 'os' },
+  { transport: 'sse', durability: 'memory', validation: 'pipelined' },
+])('with %o', ({ durability, transport = 'websocket', ...options }) => {
   it('carries every exchange once, byte for byte, and acknowledges both legs', async () => {
-    const { server, client, recorder } = await start(6, { durability, options })
+    const { server, client, recorder } = await start(6, { durability, options, transport })
     recorder.answerWith = (exchange, recipient) => client.answer(exchange, recipient, 'accept', acceptance)
     for (let exchange = 0; exchange < 300; exchange++) {
       client.ask(exchange, exchange % 6, (exchange * 5 + 1) % 6, question, 5000)
@@ -67,9 +73,9 @@ describe.each([
   })
 })
 
-describe('outcomes', () => {
+describe.each(['websocket', 'sse'] as const)('outcomes over %s', (transport) => {
   it('tells the requester each of the five once', async () => {
-    const { client, recorder } = await start(2)
+    const { client, recorder } = await start(2, { transport })
     recorder.answerWith = (exchange, recipient) => {
       if (exchange === 0) client.answer(exchange, recipient, 'accept', acceptance)
       if (exchange === 1) client.answer(exchange, recipient, 'decline', '{"action":"decline"}')
@@ -83,7 +89,7 @@ describe('outcomes', () => {
   })
 
   it('reports definitive refusals by leg and code', async () => {
-    const { client, recorder } = await start(2)
+    const { client, recorder } = await start(2, { transport })
     client.ask(0, 0, 7, question, 1000)
     client.ask(1, 0, 1, '{"message":"no schema"}', 1000)
     client.ask(2, 0, 1, '{"message":"x","requestedSchema":{"type":"object","properties":{"a":{"$ref":"#"}}}}', 1000)
@@ -103,7 +109,7 @@ describe('outcomes', () => {
     const server = await startServer()
     running.push(server)
     const recorder = new Recorder()
-    const client = createClient(server.url, recorder)
+    const client = createClient(server.url, recorder, 'memory', transport)
     running.push(client)
     await client.prepare(2)
     await client.connect(0)
@@ -116,7 +122,7 @@ describe('outcomes', () => {
   })
 
   it('classifies what belongs to an earlier round', async () => {
-    const { client, recorder } = await start(2)
+    const { client, recorder } = await start(2, { transport })
     client.ask(0, 0, 1, question, 60)
     await until(() => recorder.questions.length === 1, 'the question')
     client.beginRound('r1', 'seed')
@@ -125,7 +131,7 @@ describe('outcomes', () => {
   })
 })
 
-describe('a server that stops and starts again on the same port', () => {
+describe.each(['websocket', 'sse'] as const)('over %s, a server that starts again on the same port', (transport) => {
   it('loses nothing that was acknowledged, and clients resume by themselves', async () => {
     const { mkdtempSync, rmSync } = await import('node:fs')
     const { tmpdir } = await import('node:os')
@@ -133,7 +139,7 @@ describe('a server that stops and starts again on the same port', () => {
     const folder = mkdtempSync(join(tmpdir(), 'elicitation-test-'))
     try {
       const storeFile = join(folder, 'events.db')
-      const { server, client, recorder } = await start(3, { durability: 'os', storeFile })
+      const { server, client, recorder } = await start(3, { durability: 'os', storeFile, transport })
       const port = Number(new URL(server.url).port)
       for (let exchange = 0; exchange < 30; exchange++)
         client.ask(exchange, exchange % 3, (exchange + 1) % 3, question, 20_000)
