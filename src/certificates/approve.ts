@@ -36,10 +36,11 @@ export async function approveCertificate(
       suggestions: ['Unpack the archive first: tar -xzf FILE.'],
     })
   }
-  const layout = layoutOf(await readPackage(path))
+  const source = await readPackage(path)
+  const layout = layoutOf(source)
   const { signature } = parseCertificateText(layout.markdown, packageNames(layout.id).markdown)
   refuseSelfApproval(key, signature.publicKey)
-  const report = await verifyCertificate({ path, trust, nowMs, expectation: {}, textOnly: layout.alone })
+  const report = await verifyCertificate({ path, source, trust, nowMs, expectation: {}, textOnly: layout.alone })
   if (report.failure !== null) {
     throw new LighthouseError(report.failure.code, `not approved: ${report.failure.message}`, {
       suggestions: report.failure.suggestions,

@@ -10,6 +10,7 @@ import { checkCollisions, checkTotals, type FileMap } from './package-files.ts'
 import { malformed } from './text-rules.ts'
 
 /** Epoch: archives of one package are byte-equal whenever they are made. */
+// oxlint-disable-next-line no-restricted-globals -- a constant; no clock is read.
 const fixedTime = new Date(0)
 
 export async function packArchive(id: string, files: FileMap): Promise<Uint8Array> {

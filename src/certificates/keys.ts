@@ -38,7 +38,7 @@ export function publicKeyObject(raw: Uint8Array): KeyObject {
 }
 
 export function publicKeyPem(raw: Uint8Array): string {
-  return publicKeyObject(raw).export({ format: 'pem', type: 'spki' }).toString()
+  return publicKeyObject(raw).export({ format: 'pem', type: 'spki' })
 }
 
 /** 32 raw bytes of a private or public Ed25519 key object. */
@@ -84,7 +84,7 @@ export interface WrittenKey {
  */
 export function writeKey(key: SigningKey, privateFile: string, signersLine: string): WrittenKey {
   const written = { privateFile, publicFile: `${privateFile}.pub`, signersFile: `${privateFile}.allowed_signers` }
-  createExclusively(privateFile, key.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
+  createExclusively(privateFile, key.privateKey.export({ format: 'pem', type: 'pkcs8' }))
   writeFileSync(written.publicFile, publicKeyPem(key.publicKey), { mode: 0o644 })
   writeFileSync(written.signersFile, `${signersLine}\n`, { mode: 0o644 })
   return written

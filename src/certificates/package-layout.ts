@@ -31,13 +31,15 @@ export interface PackageLayout {
 }
 
 export function layoutOf({ files, alone }: PackageSource): PackageLayout {
-  const markdowns = [...files.keys()].filter((path) => path.startsWith('LH-') && path.endsWith('.md'))
+  const markdowns = [...files.keys()].filter((path) => /^LH-[^/]*\.md$/.test(path))
   const name = markdowns[0]
   if (name === undefined) {
     const wrong = alone
       ? 'the file name is not a certificate ID with .md'
       : 'the package holds no certificate (LH-….md)'
-    throw malformed(wrong)
+    throw malformed(wrong, undefined, [
+      'Name the folder that is called like the certificate, e.g. certificate/LH-20261122-ABCDEFGHIJKLMNOP.',
+    ])
   }
   if (markdowns.length > 1) throw malformed(`the package holds ${markdowns.length} certificates instead of one`)
   const id = name.slice(0, -'.md'.length)

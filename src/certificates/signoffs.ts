@@ -6,8 +6,8 @@
  */
 import { LighthouseError } from '../platform/errors.ts'
 import { approvalNamespace, limits } from './format.ts'
-import { parseArmour, signSsh, verifySsh } from './sshsig.ts'
-import { fingerprintOf } from './ssh-wire.ts'
+import { armouredKeyType, parseArmour, signSsh, verifySsh, type SshSignature } from './sshsig.ts'
+import { ed25519Name, fingerprintOf } from './ssh-wire.ts'
 import type { SigningKey } from './keys.ts'
 import { decodeUtf8, malformed } from './text-rules.ts'
 import { judgeSigner, type TrustStore } from './trust-store.ts'
@@ -33,11 +33,12 @@ export function signoffName(fingerprint: string): string {
     .slice(0, 24)}.sig`
 }
 
-/** Throws MALFORMED_CERTIFICATE for a file that is no sign-off at all. */
-export function parseSignoff(bytes: Uint8Array, file: string): ReturnType<typeof parseArmour> {
+/** Null for a signature by a key of another type; throws MALFORMED_CERTIFICATE for a file that is no signature at all. */
+export function parseSignoff(bytes: Uint8Array, file: string): SshSignature | null {
   if (bytes.length > limits.signoffBytes)
     throw malformed(`signoffs/${file} is larger than ${limits.signoffBytes} bytes`)
-  return parseArmour(decodeUtf8(bytes, `signoffs/${file}`), `signoffs/${file}`)
+  const text = decodeUtf8(bytes, `signoffs/${file}`)
+  return armouredKeyType(text, `signoffs/${file}`) === ed25519Name ? parseArmour(text, `signoffs/${file}`) : null
 }
 
 export interface Issuer {
@@ -56,6 +57,15 @@ export function judgeSignoffs(
   const people = new Set(issuer.principals)
   return [...signoffs].map(([file, bytes]) => {
     const signature = parseSignoff(bytes, file)
+    if (signature === null) {
+      return {
+        file,
+        fingerprint: '',
+        principals: [],
+        counted: false,
+        reason: `its key is not of the type ${ed25519Name}`,
+      }
+    }
     const fingerprint = fingerprintOf(signature.publicKey)
     const answer = judgeSigner(trust, signature.publicKey, approvalNamespace, nowMs)
     const principals = answer.trusted ? answer.principals : []

@@ -57,15 +57,14 @@ export function armour(signature: SshSignature): string {
   return [armourBegin, ...lines, armourEnd, ''].join('\n')
 }
 
+/** The type of the key of an armoured signature, e.g. `ssh-rsa`; throws for what is no SSHSIG at all. */
+export function armouredKeyType(text: string, what: string): string {
+  return new SshReader(openArmour(text, what).string(), what).text()
+}
+
 /** Parses exactly one armoured signature, `text` from BEGIN to the line feed after END. */
 export function parseArmour(text: string, what: string): SshSignature {
-  const lines = text.split('\n')
-  if (lines[0] !== armourBegin || lines.at(-1) !== '' || lines.at(-2) !== armourEnd) {
-    throw malformed(`${what} is not one armoured SSH signature`)
-  }
-  const reader = new SshReader(decodeBase64(lines.slice(1, -2).join(''), what), what)
-  if (!reader.take(magic.length).equals(magic)) throw malformed(`${what} does not begin with SSHSIG`)
-  if (reader.uint32() !== 1) throw malformed(`${what} is not SSHSIG version 1`)
+  const reader = openArmour(text, what)
   const publicKey = rawPublicKey(reader.string(), `the public key of ${what}`)
   const namespace = reader.text()
   if (reader.string().length !== 0) throw malformed(`${what} uses the reserved field`)
@@ -80,4 +79,16 @@ export function parseArmour(text: string, what: string): SshSignature {
   const parsed: SshSignature = { publicKey, namespace, signature }
   if (armour(parsed) !== text) throw malformed(`${what} is not armoured as OpenSSH writes it`)
   return parsed
+}
+
+/** A reader that stands at the public key. */
+function openArmour(text: string, what: string): SshReader {
+  const lines = text.split('\n')
+  if (lines[0] !== armourBegin || lines.at(-1) !== '' || lines.at(-2) !== armourEnd) {
+    throw malformed(`${what} is not one armoured SSH signature`)
+  }
+  const reader = new SshReader(decodeBase64(lines.slice(1, -2).join(''), what), what)
+  if (!reader.take(magic.length).equals(magic)) throw malformed(`${what} does not begin with SSHSIG`)
+  if (reader.uint32() !== 1) throw malformed(`${what} is not SSHSIG version 1`)
+  return reader
 }

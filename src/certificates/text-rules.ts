@@ -18,8 +18,11 @@ export function isAllowedCharacter(character: string): boolean {
   return character === '\n' || !forbidden.test(character)
 }
 
-export function malformed(message: string, cause?: unknown): LighthouseError {
-  return new LighthouseError('MALFORMED_CERTIFICATE', message, { ...(cause === undefined ? {} : { cause }) })
+export function malformed(message: string, cause?: unknown, suggestions: readonly string[] = []): LighthouseError {
+  return new LighthouseError('MALFORMED_CERTIFICATE', message, {
+    ...(cause === undefined ? {} : { cause }),
+    suggestions,
+  })
 }
 
 /** Decodes and checks; throws MALFORMED_CERTIFICATE with the line of the first offence. */

@@ -1,7 +1,8 @@
 /**
  * The text of VERIFY.md in an archive: how to check the certificate with stock tools. A function of the ID alone, so
  * that a verifier can tell an altered one. It is not signed and says so; the same commands stand in
- * docs/certificates.md, which is where a careful reader takes them from.
+ * docs/certificates.md, which is where a careful reader takes them from. Archives of every version hold this text, so
+ * a change of it needs a second version here, beside this one.
  */
 import { approvalNamespace, certificateNamespace, packageNames } from './format.ts'
 

@@ -28,6 +28,8 @@ import { judgeSigner, type TrustStore } from './trust-store.ts'
 export interface VerifyRequest {
   /** A package folder, its .md, or an archive. */
   readonly path: string
+  /** The same package when it was read already, so that what is verified is what the caller holds. */
+  readonly source?: PackageSource
   readonly trust: TrustStore
   /** Wall-clock milliseconds since the epoch. */
   readonly nowMs: number
@@ -96,7 +98,7 @@ export async function verifyCertificate(request: VerifyRequest): Promise<Verific
   }
   const ascent: Ascent = { request, signoffs: [] }
   const steps: Readonly<Record<RungName, () => readonly string[] | Promise<readonly string[]>>> = {
-    syntax: async () => checkSyntax(ascent, await readPackage(request.path)),
+    syntax: async () => checkSyntax(ascent, request.source ?? (await readPackage(request.path))),
     signature: () => checkSignature(ascent),
     binding: () => checkBinding(ascent),
     meaning: () => checkAllMeaning(ascent),

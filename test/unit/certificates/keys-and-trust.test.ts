@@ -1,5 +1,5 @@
 /** Keys on disk, secrets out of the environment, and whom a machine believes. */
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -122,6 +122,23 @@ describe('the default key', () => {
     expect(statSync(join(config, defaultKeyName)).mode & 0o777).toBe(0o600)
     expect(judgeSigner(readTrust(trustFiles(config)), first.key.publicKey, certificateNamespace, 0).trusted).toBe(true)
     expect(readFileSync(join(config, 'allowed_signers'), 'utf8').trim().split('\n')).toHaveLength(1)
+  })
+
+  it('is one key when several processes ask at once', async () => {
+    const config = join(folder(), 'lighthouse')
+    const module = new URL('../../../src/certificates/default-key.ts', import.meta.url).href
+    const script = `const { ensureDefaultKey } = await import(${JSON.stringify(module)})
+      process.stdout.write(ensureDefaultKey(${JSON.stringify(config)}).key.fingerprint)`
+    const ask = (): Promise<string> =>
+      new Promise((resolve, reject) => {
+        execFile(process.execPath, ['--input-type=module', '-e', script], { timeout: 15_000 }, (error, stdout) => {
+          if (error === null) resolve(stdout)
+          else reject(new Error(error.message))
+        })
+      })
+    const fingerprints = await Promise.all([ask(), ask(), ask(), ask()])
+    expect(new Set(fingerprints).size).toBe(1)
+    expect(readTrust(trustFiles(config)).signers.map(({ fingerprint }) => fingerprint)).toEqual([fingerprints[0]])
   })
 
   it('is a reason, not an error, where no folder can be written', () => {

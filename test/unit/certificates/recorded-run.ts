@@ -256,9 +256,3 @@ export function writeRecordedRun(parent: string, options: FixtureOptions = {}): 
   opened.directory.writeReport('# Not evidence\n')
   return directory.path
 }
-
-/** Derives and writes results.json anew after a test has changed the evidence. */
-export function deriveAgain(runDirectory: string): void {
-  const opened = openRunDirectory(runDirectory)
-  opened.directory.writeResults(deriveResults(opened))
-}
