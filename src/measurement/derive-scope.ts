@@ -32,17 +32,24 @@ export function notAssessed(
   manifest: RunManifest,
   candidate: ArmRounds,
   targets: readonly TargetResult[],
+  invalidReason: string,
 ): ResultsDocument['notAssessed'] {
   const { plan } = manifest
   const lines: { what: string; command: string }[] = []
+  if (invalidReason !== '') {
+    // The same run again would show what this one could not; one line for all targets says so.
+    const what = `any target or claim, since ${invalidReason}; run again where the machine is otherwise idle`
+    lines.push({ what, command: `lighthouse bench compare --profile ${manifest.profile}` })
+  }
   for (const target of targets) {
-    if (target.verdict !== 'NOT_DEMONSTRATED') continue
+    if (invalidReason !== '' || target.verdict !== 'NOT_DEMONSTRATED') continue
     lines.push({
       what: `${target.title} (${target.expression}): ${target.reason}`,
       command: commandFor(target, manifest),
     })
   }
   const covered = (kind: string): boolean =>
+    invalidReason === '' &&
     targets.some((each) => each.verdict === 'NOT_DEMONSTRATED' && parseTarget(each.expression).measure.kind === kind)
   if (plan.agents < 10_000 && !covered('agents')) {
     lines.push({ what: `10,000 agents and more (this run had ${plan.agents})`, command: fullScale })

@@ -52,7 +52,9 @@ export function deriveResults(input: DerivationInput): ResultsDocument {
   const required = Math.max(requiredRounds(manifest.profile, manifest.plan.rounds), manifest.plan.minimumRounds)
   const validRounds = Math.min(...sorted.arms.map((arm) => arm.valid.length))
   const invalidReason =
-    validRounds >= required ? '' : `the run is INVALID: ${validRounds} valid rounds, ${required} are needed`
+    validRounds >= required
+      ? ''
+      : `the run is INVALID: ${validRounds} of ${manifest.plan.rounds} planned rounds are valid, a decision needs ${required}`
 
   const run = { manifest, arms: sorted.arms, invalidReason }
   const judged = targetResults(targets, run)
@@ -67,7 +69,7 @@ export function deriveResults(input: DerivationInput): ResultsDocument {
     exitCode: decision.exitCode,
     decisionReasons: [...decision.reasons, ...findings(manifest, sorted.arms)],
     conditions: decision.conditions,
-    notAssessed: notAssessed(manifest, candidate, judged),
+    notAssessed: notAssessed(manifest, candidate, judged, invalidReason),
     seed: manifest.seed,
     engines: sorted.arms.map((arm) => engineResult(arm, arm === candidate ? 'candidate' : 'baseline')),
     comparisons: comparisons(sorted.arms),

@@ -114,7 +114,7 @@ function reviewReasons(input: DecisionInput, mandatory: readonly JudgedTarget[])
   const reasons: string[] = []
   if (!(input.validRounds >= input.requiredRounds)) {
     reasons.push(
-      `the run is INVALID: ${input.validRounds} of ${input.plannedRounds} planned rounds are valid; ` +
+      `the run is INVALID: ${input.validRounds} of ${input.plannedRounds} planned rounds are valid, ` +
         `a decision needs ${input.requiredRounds}`,
     )
   }

@@ -193,6 +193,8 @@ describe('rounds that do not count', () => {
     expect(document).toMatchObject({ decision: 'NEEDS_FURTHER_REVIEW', exitCode: 23, generator: { valid: false } })
     for (const target of document.targets) expect(target.verdict).toBe('NOT_DEMONSTRATED')
     expect(document.scope).toContain('7 of 10 planned × 3 s')
+    expect(document.notAssessed[0]?.what).toContain('7 of 10 planned rounds are valid, a decision needs 8')
+    expect(document.notAssessed.filter(({ what }) => what.includes('candidate.'))).toEqual([])
   })
 
   it('are all of them in an empty run', () => {
