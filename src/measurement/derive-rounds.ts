@@ -159,7 +159,7 @@ function auditContradictions(
 }
 
 function countContradictions({ counts, audit }: RoundEvidence): string[] {
-  const figures: [string, number][] = [...Object.entries(counts), ['sent', audit.sent]]
+  const figures = Object.entries<number>({ ...counts, sent: audit.sent })
   const broken = figures.filter(([, count]) => !isCount(count)).map(([key, count]) => `${key} is ${count}`)
   if (broken.length > 0) return [`Counts are not whole numbers from 0: ${broken.join(', ')}.`]
   const ended = endedOf(counts)

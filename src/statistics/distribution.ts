@@ -56,6 +56,8 @@ function mergeTwo(left: Distribution, right: Distribution): Distribution {
   while (i < left.values.length || j < right.values.length) {
     const a = left.values[i] ?? Infinity
     const b = right.values[j] ?? Infinity
+    // NaN compares with nothing, and the merge would never end.
+    if (!(a <= b || b <= a)) throw new RangeError('a bucket edge is not a number')
     values[size] = Math.min(a, b)
     let count = 0
     if (a <= b) count += left.counts[i++] ?? 0

@@ -52,6 +52,11 @@ describe('distributions', () => {
     expect(maximum(distributionOf([]))).toBeNull()
   })
 
+  it('refuses an edge that is not a number instead of merging for ever', () => {
+    const broken = { n: 1, values: Float64Array.of(NaN), counts: Float64Array.of(1) }
+    expect(() => mergeDistributions([broken, distributionOf([1])])).toThrow(RangeError)
+  })
+
   it('knows the lower edge of a 3-digit bucket', () => {
     expect(bucketLowerEdge(2047)).toBe(2047)
     expect(bucketLowerEdge(2049)).toBe(2048) // buckets are 2 wide from 2048
