@@ -30,7 +30,7 @@ function startChild(settings: ServerSettings): Promise<{ child: ChildProcess; ur
   const child = fork(join(import.meta.dirname, 'elicitation-server-child.ts'), [JSON.stringify(settings)])
   children.push(child)
   return new Promise((resolve, reject) => {
-    child.once('message', (url) => resolve({ child, url: String(url) }))
+    child.once('message', (url) => resolve({ child, url: typeof url === 'string' ? url : '' }))
     child.once('exit', (code) => reject(new Error(`the server left with ${code} before it was ready`)))
   })
 }

@@ -262,7 +262,7 @@ class ElicitationClient implements EngineClient, LinkOwner {
 
   broken(link: AgentLink, code: string): void {
     const slot = this.agents[link.agent]
-    if (slot?.channel == null) return
+    if (slot === undefined || slot.channel === null) return
     // Another client speaks for this agent now; coming back would only take it away again, in turns.
     if (code === 'REPLACED') slot.cancelRetry = () => undefined
     slot.channel.terminate()

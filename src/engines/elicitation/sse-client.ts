@@ -13,7 +13,7 @@ import { macLength, parseCount } from './frame-codec.ts'
 import { isJsonObject } from './schema.ts'
 import { maxServerFrameBytes } from './websocket-client.ts'
 
-const postSockets = 64
+const postSockets = 256
 const timeoutMs = 10_000
 const maxAnswerLength = 4096
 

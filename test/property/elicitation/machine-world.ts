@@ -4,7 +4,7 @@
  *
  * The world checks as it goes: whatever a link reports or the server sends must rest on a committed row.
  */
-import type { Leg, Outcome, RefusalCode } from '../../../src/engines/engine.ts'
+import { refusalCodes, type Leg, type Outcome, type RefusalCode } from '../../../src/engines/engine.ts'
 import type { StoredEvent } from '../../../src/engines/event-store/event-store.ts'
 import { AgentLink, type LinkOwner } from '../../../src/engines/elicitation/agent-link.ts'
 import { createSecretKey } from 'node:crypto'
@@ -24,6 +24,8 @@ const stages = new Stages(1_000_000)
 export interface WorldOptions {
   readonly limits?: Partial<MachineLimits>
   readonly pipelined?: boolean
+  /** Frames travel as POSTs, which overtake each other and are answered one by one, instead of over one socket. */
+  readonly posted?: boolean
   /** Rows the log takes while uncommitted. */
   readonly logRoom?: number
   /** A defect to plant, to prove that the checks see it. */
@@ -34,6 +36,8 @@ interface Wire {
   open: boolean
   toServer: string[]
   toClient: string[]
+  /** Nonces of POSTs under way. */
+  posts: Set<number>
 }
 
 export class World implements LinkOwner {
@@ -61,8 +65,8 @@ export class World implements LinkOwner {
   constructor(options: WorldOptions = {}) {
     this.options = options
     for (let agent = 0; agent < agentCount; agent++) {
-      this.links.push(new AgentLink(agent, this))
-      this.wires.push({ open: false, toServer: [], toClient: [] })
+      this.links.push(new AgentLink(agent, this, options.posted !== true))
+      this.wires.push({ open: false, toServer: [], toClient: [], posts: new Set() })
     }
     this.boot()
     for (let agent = 0; agent < agentCount; agent++) {
@@ -96,9 +100,13 @@ export class World implements LinkOwner {
         },
         send: (agent, frame) => this.fromServer(agent, frame),
         hasRoom: (agent) => (this.wires[agent]?.toClient.length ?? 0) < 64,
-        refuse: (agent, nonce, id, code, retryAfterMs) =>
-          void this.fromServer(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`),
-        settled: () => undefined,
+        refuse: (agent, nonce, id, code, retryAfterMs) => {
+          if (this.options.posted === true && nonce > 0) this.reply(agent, nonce, `${code} ${retryAfterMs}`)
+          else this.fromServer(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`)
+        },
+        settled: (agent, nonce) => {
+          if (this.options.posted === true) this.reply(agent, nonce, 'taken')
+        },
         disconnect: (agent, code) => {
           this.fromServer(agent, `bye ${code}`)
         },
@@ -118,6 +126,12 @@ export class World implements LinkOwner {
     if (verb === 'result' && !this.has(id, terminalKinds)) this.violate(`result ${id} left before its commit`)
     wire.toClient.push(frame)
     return wire.toClient.length < 64
+  }
+
+  /** The answer to a POST, if its sender still waits: one that was broken off learns nothing. */
+  private reply(agent: number, nonce: number, what: string): void {
+    const wire = this.wires[agent]
+    if (wire?.open === true && wire.posts.delete(nonce)) wire.toClient.push(`POST ${nonce} ${what}`)
   }
 
   private has(id: string | undefined, kinds: readonly number[]): boolean {
@@ -183,6 +197,7 @@ export class World implements LinkOwner {
     wire.open = false
     wire.toServer = []
     wire.toClient = []
+    wire.posts.clear()
     if (tellServer) this.machine.detach(agent)
     this.links[agent]?.down()
   }
@@ -199,16 +214,41 @@ export class World implements LinkOwner {
     this.machine.attach(agent, issued.session, key, Infinity, link.seen > 0 ? link.seen : -1)
   }
 
-  toServer(agent: number): void {
-    const frame = this.wires[agent]?.toServer.shift()
-    if (frame === undefined) return
+  /** Delivers a frame: the oldest, or with `pick` over POSTs any. */
+  toServer(agent: number, pick = 0): void {
+    const wire = this.wires[agent]
+    const posted = this.options.posted === true
+    const frame = wire?.toServer.splice(posted ? pick % Math.max(1, wire.toServer.length) : 0, 1)[0]
+    if (wire === undefined || frame === undefined) return
     this.recorded.push({ agent, frame, epoch: this.epoch })
-    this.machine.receive(agent, Buffer.from(frame))
+    if (!posted) return this.machine.receive(agent, Buffer.from(frame))
+    const session = this.machine.agents.sessions[agent] ?? ''
+    const key = this.machine.agents.keys[agent]
+    wire.posts.add(Number(frame.split(' ', 4)[3]))
+    const [mac, signed] = [Buffer.from(frame.slice(0, 43)), Buffer.from(frame.slice(44))]
+    const fatal = key === undefined ? null : this.machine.receivePosted(agent, session, key, mac, signed)
+    if (fatal !== null) this.violate(`an honest POST was refused with ${fatal}`)
   }
 
   toClient(agent: number): void {
     const frame = this.wires[agent]?.toClient.shift()
-    if (frame !== undefined) this.links[agent]?.receive(frame)
+    const link = this.links[agent]
+    if (frame === undefined || link === undefined) return
+    if (!frame.startsWith('POST ')) return link.receive(frame)
+    const [, nonce, what, retryAfterMs] = frame.split(' ')
+    if (what === 'taken') link.taken(Number(nonce))
+    else {
+      const code = refusalCodes.find((known) => known === what)
+      if (code !== undefined) link.refusedFrame(Number(nonce), code, Number(retryAfterMs))
+    }
+  }
+
+  /** A POST whose answer was lost on the way: the link must find out by repeating it. */
+  loseAnswer(agent: number): void {
+    const wire = this.wires[agent]
+    const index = wire?.toClient.findIndex((frame) => frame.startsWith('POST ')) ?? -1
+    const lost = index < 0 ? undefined : wire?.toClient.splice(index, 1)[0]
+    if (lost !== undefined) this.links[agent]?.unanswered(Number(lost.split(' ')[1]))
   }
 
   /** Plays a recorded frame on the present connection of `agent`. It must end that connection and change nothing else. */

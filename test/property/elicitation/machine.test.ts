@@ -23,7 +23,7 @@ function act(world: World, [kind, first, second]: Step): void {
     case 6:
     case 7:
     case 8:
-      for (let step = 0; step <= second % 6; step++) world.toServer(agent)
+      for (let step = 0; step <= second % 6; step++) world.toServer(agent, first)
       return
     case 9:
     case 10:
@@ -37,6 +37,7 @@ function act(world: World, [kind, first, second]: Step): void {
       return second % 6 === 0 ? world.crash() : world.reconnect(agent)
     case 14:
       if (second % 4 === 0) return world.break(agent)
+      if (second % 4 === 2) return world.loseAnswer(agent)
       return second % 4 === 1 ? world.replay(first, (first + second) % agentCount) : world.reconnect(agent)
     default:
       return world.pass(25 * (1 + (second % 12)))
@@ -62,6 +63,8 @@ function run(script: readonly Step[], options: WorldOptions): string[] {
 describe.each([
   ['inline', {}],
   ['pipelined', { pipelined: true }],
+  ['over POSTs', { posted: true }],
+  ['over POSTs, pipelined, with little room', { posted: true, pipelined: true, logRoom: 6 }],
   [
     'with little room and a low rate',
     { logRoom: 6, limits: { ratePerSecond: 20, burst: 12, inboxLimit: 8, pendingLimit: 6 } },
