@@ -22,6 +22,7 @@ import { approvalNamespace, certificateNamespace, packageNames } from '../../../
 import type { Issued } from '../../../src/certificates/issue.ts'
 import { generateKey, publicKeyPem } from '../../../src/certificates/keys.ts'
 import { signoffName, writeSignoff } from '../../../src/certificates/signoffs.ts'
+import { readFolder } from '../../../src/certificates/package-files.ts'
 import { addTrust, readTrust, revokeKey, trustFiles } from '../../../src/certificates/trust-store.ts'
 import type { VerificationReport } from '../../../src/certificates/verify.ts'
 import { edit, forge, issuedAtMs, Laboratory, markdownOf } from './package-fixture.ts'
@@ -404,6 +405,13 @@ describe('attack 10: the envelope', () => {
     forge(folder, issued.id, laboratory.key, { statement })
     expectRefused(await laboratory.verify(folder), 35, 3)
   })
+  it('a text that the same key signed, but not the one of the statement', async () => {
+    const folder = copy()
+    const { body } = parseCertificateText(readFileSync(markdownOf(folder)), 'it')
+    const other = body.replace('n=3600', 'n=9600')
+    writeFileSync(markdownOf(folder), signCertificateText(other, certificateNamespace, laboratory.key))
+    expectRefused(await laboratory.verify(folder), 32, 3)
+  })
   it('the statement of another certificate by the same key', async () => {
     const folder = copy()
     copyFileSync(join(conditional.packagePath, packageNames(conditional.id).bundle), bundleOf(folder))
@@ -568,10 +576,22 @@ describe('attack 14: size', () => {
     writeFileSync(file, gzipSync(tar))
     expectRefused(await laboratory.verify(file), 35, 1)
   })
-  it('an archive that holds a file twice', async () => {
-    const file = join(laboratory.root, 'twice.tar.gz')
-    const entry = { header: { name: `${issued.id}/y`, size: 1 }, body: Buffer.from('x') }
-    writeFileSync(file, gzipSync(await packTar([entry, entry])))
+  it('an archive that is right but for one more entry', async () => {
+    const file = join(laboratory.root, 'more.tar.gz')
+    const entries = [...readFolder(issued.packagePath)].map(([path, body]) => ({
+      header: { name: `${issued.id}/${path}`, size: body.length },
+      body,
+    }))
+    writeFileSync(file, gzipSync(await packTar(entries)))
+    expect((await laboratory.verify(file)).failure).toBeNull()
+    const body = Buffer.from('x')
+    for (const name of [`${issued.id}/../x`, `${issued.id}/./x`, `${issued.id}/a\\b`, `${issued.id}/${issued.id}.MD`]) {
+      writeFileSync(file, gzipSync(await packTar([...entries, { header: { name, size: 1 }, body }])))
+      expectRefused(await laboratory.verify(file), 35, 1)
+    }
+    const markdown = entries.filter(({ header }) => header.name.endsWith(`${issued.id}.md`))
+    expect(markdown).toHaveLength(1)
+    writeFileSync(file, gzipSync(await packTar([...entries, ...markdown])))
     expectRefused(await laboratory.verify(file), 35, 1)
   })
 })
