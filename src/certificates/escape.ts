@@ -21,7 +21,7 @@ function plain(text: string, maximum: number): string {
       break
     }
     const ascii = character >= ' ' && character <= '~'
-    const shown = ascii || (/^[\p{L}\p{M}µ±×–—…≤≥]$/u.test(character) && isAllowedCharacter(character))
+    const shown = ascii || (/^[\p{L}\p{M}µ±×÷–—…≤≥→‘’“”]$/u.test(character) && isAllowedCharacter(character))
     parts.push(shown ? character : spelled(character))
   }
   // A combining mark after an escape could compose with its last character.

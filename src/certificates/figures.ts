@@ -71,3 +71,8 @@ export function candidateOf(results: ResultsDocument): ResultsDocument['engines'
 export function validRoundsOf(results: ResultsDocument): number {
   return results.engines.length === 0 ? 0 : Math.min(...results.engines.map(({ validRounds }) => validRounds))
 }
+
+/** A figure with its unit, or the word for an unknown one. */
+export function withUnit(value: number | null, unit: string): string {
+  return value === null ? 'not known' : `${figure(value)} ${unit}`
+}

@@ -2,7 +2,7 @@
  * The FINDINGS of a certificate: numbered assessments with their rating, then engines, stages and claims as
  * tables. Ratings follow published rules from the results; every figure stands with its interval and its n.
  */
-import type { EngineResult, ResultsDocument, SeriesResult } from '../measurement/results-document.ts'
+import type { EngineResult, ResultsDocument } from '../measurement/results-document.ts'
 import { stopClasses } from '../statistics/decision.ts'
 import { candidateViolations, provenanceDoubt } from './assessment-risks.ts'
 import { shownFaster } from './assessment.ts'
@@ -18,9 +18,11 @@ import {
   targetMeasured,
   tick,
   warning,
-  type Mark,
   validRoundsOf,
+  withUnit,
+  type Mark,
 } from './figures.ts'
+import { engineSection, stageSection } from './render-engines.ts'
 
 /** Rows of one list that are printed; the rest is counted and stays in results.json. */
 const listed = 50
@@ -64,7 +66,10 @@ function deliveryFinding(results: ResultsDocument): Finding {
   const candidate = candidateOf(results)
   const violations = candidateViolations(results)
   const complete = results.ledger.state === 'COMPLETE' && candidate !== undefined && candidate.exchanges.scheduled > 0
-  const lines = results.engines.map((engine) => `**${code(engine.label)}** (${engine.role}): ${ledgerLine(engine)}`)
+  const lines = results.engines.map(
+    (engine) =>
+      `**${code(engine.label)}** (${engine.role}), ${plural(engine.validRounds, 'valid round')}: ${ledgerLine(engine)}`,
+  )
   const reasons = results.ledger.reasons.map((reason) => `**Ledger**: ${prose(reason)}`)
   if (violations.length > 0) {
     const stops = violations.map(({ name, count }) => `**Violation**: ${count} ${name}`)
@@ -96,7 +101,7 @@ function measurementFinding(results: ResultsDocument): Finding {
     ...generator.reasons.map((reason) => `**Generator Doubt**: ${prose(reason)}`),
     ...results.invalidRounds.map(
       ({ round, engine, reasons }) =>
-        `**Invalid Round ${round}** of ${code(engine)}, not counted: ${prose(reasons.join('; '))}`,
+        `**Invalid Round ${round + 1}** of ${code(engine)}, not counted: ${prose(reasons.join(' '))}`,
     ),
   ]
   const enough = validRoundsOf(results) >= results.plannedRounds
@@ -116,12 +121,15 @@ function targetsFinding(results: ResultsDocument): Finding {
       .filter(({ verdict }) => verdict !== 'MET')
       .map(
         (target) =>
-          `**${prose(target.title)}**: ${target.verdict}, ${targetMeasured(target)}${target.reason === '' ? '' : `. ${prose(target.reason)}`}`,
+          `**${prose(target.title)}**: ${target.verdict}, ${targetMeasured(target)}${target.reason === '' ? '' : `; ${prose(target.reason)}`}`,
       ),
   ]
   if (results.targets.some(({ verdict }) => verdict === 'NOT_MET'))
     return finding('Performance Targets', 'NOT MET', cross, lines)
   if (results.targets.length === 0) return finding('Performance Targets', 'NONE DECLARED', warning, lines)
+  if (results.targets.every(({ verdict }) => verdict === 'NOT_DEMONSTRATED')) {
+    return finding('Performance Targets', 'NOT DEMONSTRATED', warning, lines)
+  }
   if (results.targets.some(({ verdict }) => verdict !== 'MET'))
     return finding('Performance Targets', 'PARTIALLY MET', warning, lines)
   return finding('Performance Targets', 'MET', tick, lines)
@@ -139,6 +147,9 @@ function comparisonFinding(results: ResultsDocument): Finding {
     (row) => row.candidate === candidate && row.metric === 'roundTrip' && row.verdict === 'slower',
   )
   if (slower) return finding('Comparison with the Baseline', 'SLOWER', cross, lines)
+  if (results.comparisons.every(({ verdict }) => verdict === 'NOT_DEMONSTRATED')) {
+    return finding('Comparison with the Baseline', 'NOT DEMONSTRATED', warning, lines)
+  }
   if (!shownFaster(results)) return finding('Comparison with the Baseline', 'NO DIFFERENCE SHOWN', warning, lines)
   return finding('Comparison with the Baseline', 'FASTER', tick, lines)
 }
@@ -151,6 +162,8 @@ function claimsFinding(results: ResultsDocument): Finding {
     `**Claims**: ${count('SHOWN')} shown, ${count('REFUTED')} refuted, ${count('NOT_SHOWN')} not shown, of ${results.claims.length}`,
   ]
   if (count('REFUTED') > 0) return finding('Claims under Test', 'REFUTED IN PART', cross, lines)
+  if (results.claims.length > 0 && count('SHOWN') === 0)
+    return finding('Claims under Test', 'NOT SHOWN', warning, lines)
   if (count('NOT_SHOWN') > 0) return finding('Claims under Test', 'SHOWN IN PART', warning, lines)
   if (results.claims.length === 0) return finding('Claims under Test', 'NONE GIVEN', warning, lines)
   return finding('Claims under Test', 'SHOWN', tick, lines)
@@ -176,85 +189,6 @@ function finding(title: string, rating: string, mark: Mark, lines: readonly stri
   return { title, rating, mark, lines }
 }
 
-function withUnit(value: number | null, unit: string): string {
-  return value === null ? 'not known' : `${figure(value)} ${unit}`
-}
-
-function engineSection(results: ResultsDocument): string[] {
-  const series = (engine: EngineResult, name: string, result: SeriesResult): string[] => [
-    cell(engine.label),
-    name,
-    bounded(result.p50Ms, result.intervals.p50Ms, ''),
-    bounded(result.p95Ms, result.intervals.p95Ms, ''),
-    bounded(result.p99Ms, result.intervals.p99Ms, ''),
-    bounded(result.p999Ms, result.intervals.p999Ms, ''),
-    `n=${result.n}`,
-  ]
-  return [
-    '### ENGINES',
-    '',
-    ...results.engines.flatMap(semanticsLines),
-    '',
-    'Milliseconds with 95 % intervals; delivery and round trip count from the scheduled time, service from the send:',
-    '',
-    ...codeTable([
-      ['Engine', 'Series', 'P50', 'P95', 'P99', 'P99.9', 'Samples'],
-      ...results.engines.flatMap((engine) => [
-        series(engine, 'delivery', engine.delivery),
-        series(engine, 'roundTrip', engine.roundTrip),
-        series(engine, 'serviceTime', engine.serviceTime),
-      ]),
-    ]),
-    '',
-  ]
-}
-
-function semanticsLines(engine: EngineResult): string[] {
-  const { semantics, resources, exchanges } = engine
-  const options = Object.entries(engine.options).map(([name, value]) => `${name}=${value}`)
-  const basis = engine.semanticsBasis === 'declared' ? `${warning} declared, not observed` : 'started by this run'
-  const polling = engine.polling
-  return [
-    `- **${code(engine.label)}** (${engine.role}, ${engine.host}, ${engine.transport}): ${semantics.delivery}, durability ${semantics.durability}, ` +
-      `ordering ${semantics.ordering}, replay ${semantics.replay}, expiry by the ${semantics.expiry}; ${basis}${options.length === 0 ? '' : `; options ${code(options.join(' '))}`}`,
-    `  - **Throughput**: ${withUnit(engine.throughputPerSecond, 'exchanges/s')} completed of ${figure(engine.offeredPerSecond)} offered, ` +
-      `error rate ${engine.errorRate === null ? 'not known' : `${figure(100 * engine.errorRate)} %`} (n=${exchanges.scheduled}, ${plural(engine.validRounds, 'round')})`,
-    `  - **Resources**, maxima over ${plural(engine.validRounds, 'round')}: RSS ${mebibytes(resources.rssMaxBytes)}, heap ${mebibytes(resources.heapMaxBytes)}, ` +
-      `CPU ${withUnit(resources.cpuPercent, '%')}, ${withUnit(resources.cpuUsPerExchange, 'µs')} per exchange, connections ${figure(resources.openConnectionsMax)}`,
-    ...(polling === undefined
-      ? []
-      : [
-          `  - **Polling**: ${polling.databaseQueries} database queries, ${polling.emptyPolls} empty polls, ${polling.pollTimeouts} timeouts; ` +
-            `in theory an interval of ${figure(polling.theoreticalDelivery.intervalMs)} ms delays one leg by ${figure(polling.theoreticalDelivery.meanMs)} ms on average`,
-        ]),
-  ]
-}
-
-function mebibytes(bytes: number | null): string {
-  return bytes === null ? 'not known' : `${figure(Math.round((bytes / 2 ** 20) * 10) / 10)} MiB`
-}
-
-function stageSection(results: ResultsDocument): string[] {
-  const rows = results.engines.flatMap((engine) =>
-    Object.entries(engine.stages ?? {}).map(([name, stage]) => [
-      cell(engine.label),
-      cell(name),
-      figure(stage.p50Us),
-      figure(stage.p99Us),
-      `n=${stage.n}`,
-    ]),
-  )
-  if (rows.length === 0) return []
-  return [
-    '### STAGE LATENCIES',
-    '',
-    'Microseconds inside the engine, pooled over valid rounds; point estimates without intervals:',
-    '',
-    ...codeTable([['Engine', 'Stage', 'P50', 'P99', 'Samples'], ...rows]),
-    '',
-  ]
-}
-
 function claimSection(results: ResultsDocument): string[] {
   if (results.claims.length === 0) return []
   const marks = { SHOWN: tick, REFUTED: cross, NOT_SHOWN: warning } as const
@@ -264,7 +198,7 @@ function claimSection(results: ResultsDocument): string[] {
     ...limited(
       results.claims.map(
         ({ id, source, statement, verdict, value, low, high, reason }) =>
-          `${marks[verdict]} **${verdict}** ${code(id)} (${prose(source)}): ${prose(statement.replace(/\.$/, ''))}. Measured ${bounded(value, [low, high], '')}. ${prose(reason)}`,
+          `${marks[verdict]} **${verdict}** ${code(id)} (${prose(source)}): ${prose(statement.replace(/\.$/, ''))}. ${value === null ? '' : `Measured ${bounded(value, [low, high], '')}. `}${prose(reason)}`,
       ),
     ).map((line) => `- ${line}`),
     '',

@@ -169,6 +169,24 @@ describe('the previous certificate', () => {
   })
 })
 
+describe('an invalid run', () => {
+  it('is certified as what it is: nothing in it is called met, faster or shown', async () => {
+    const invalid = await laboratory.issue(laboratory.run({ rounds: 2 }))
+    const text = readFileSync(invalid.markdownPath, 'utf8')
+    expect(invalid.status).toBe('NEEDS_FURTHER_REVIEW')
+    for (const heading of [
+      '2. Measurement Validity: INVALID ❌',
+      '3. Performance Targets: NOT DEMONSTRATED ⚠️',
+      '4. Comparison with the Baseline: NOT DEMONSTRATED ⚠️',
+      '5. Claims under Test: NOT SHOWN ⚠️',
+    ]) {
+      expect(text).toContain(`#### ${heading}\n`)
+    }
+    expect(text).not.toMatch(/✅ MET|: FASTER|✅ \*\*SHOWN/)
+    expect((await laboratory.verify(invalid.packagePath)).failure).toBeNull()
+  })
+})
+
 describe('the ladder as text', () => {
   it('prints every rung and cannot be painted over', async () => {
     const folder = laboratory.copy(issued)
