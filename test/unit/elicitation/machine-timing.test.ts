@@ -128,6 +128,27 @@ describe('acknowledgements', () => {
   })
 })
 
+describe('a repeat of a frame whose row is not committed', () => {
+  it('shares its commit', () => {
+    ask(1)
+    ask(1)
+    pass(300)
+    expect(sent).toEqual([])
+    expect(tickets).toBe(1)
+    commit()
+    pass(150)
+    expect(sent.filter((frame) => frame.includes(' ack '))).toEqual(['0 ack 2'])
+  })
+
+  it('shares its failure: both are refused, and neither is acknowledged', () => {
+    ask(1)
+    ask(1)
+    machine.failed(1, 1)
+    committed = tickets
+    expect(sent).toEqual(['0 refused 1 x:a:1 OVERLOADED 100', '0 refused 2 x:a:1 OVERLOADED 100'])
+  })
+})
+
 describe('deadlines', () => {
   it.each([1, 24, 25, 26, 1000, 102_400, 150_000])(
     'an exchange of %d ms ends within 100 ms of its deadline',
