@@ -94,12 +94,6 @@ export class AgentTable {
   add(column: Int32Array, agent: number, change: number): void {
     column[agent] = (column[agent] ?? 0) + change
   }
-
-  queuedEntries(): number {
-    let sum = 0
-    for (const inbox of this.inboxes) if (inbox !== undefined) sum += inbox.size()
-    return sum
-  }
 }
 
 /** Which of its two inbox entries an exchange is, here; it matters when an agent asks itself. */

@@ -11,7 +11,7 @@ import { seededRandom, type Random } from '../../platform/random.ts'
 import type { AnswerAction, ClientConfig, ClientStats, EngineClient, Leg, Outcome, RefusalCode } from '../engine.ts'
 import { AgentLink, type LinkOwner } from './agent-link.ts'
 import type { ClientChannel, Transport } from './client-channel.ts'
-import { enrol } from './enrolment-client.ts'
+import { enrol, type Credentials } from './enrolment-client.ts'
 import { parseOptions } from './options.ts'
 import { elicitationSemantics } from './semantics.ts'
 import { agentNameOf, agentOfName, WireIds } from './wire-ids.ts'
@@ -46,6 +46,8 @@ class ElicitationClient implements EngineClient, LinkOwner {
   private readonly delayedLinks = new Set<AgentLink>()
   private stopHousekeeping: Cancel | null = null
   private renewing: Promise<void> | null = null
+  /** What the last enrolment gave each agent. */
+  private issued: readonly Credentials[] = []
   private closed = false
   private openSockets = 0
   private reconnects = 0
@@ -79,8 +81,8 @@ class ElicitationClient implements EngineClient, LinkOwner {
   private async enrolAll(): Promise<void> {
     const { url, enrolmentKey, ca } = this.config
     const names = this.agents.map((_, agent) => agentNameOf(agent))
-    const credentials = await enrol({ url, enrolmentKey, ca }, names)
-    for (const [agent, issued] of credentials.entries()) {
+    this.issued = await enrol({ url, enrolmentKey, ca }, names)
+    for (const [agent, issued] of this.issued.entries()) {
       const slot = this.agents[agent]
       // An open session goes on with the key it has.
       if (slot !== undefined && slot.channel === null) slot.link.useCredentials(issued)
@@ -133,7 +135,12 @@ class ElicitationClient implements EngineClient, LinkOwner {
     slot.whenClosed?.()
     if (this.closed) return
     if (lost) this.config.handlers.onLost(link.agent, reason)
-    if (unauthorised) void this.renewThenRetry(slot)
+    const newer = this.issued[link.agent]
+    if (unauthorised && newer !== undefined && newer !== link.credentials) {
+      // It was connecting with the old token while all enrolled again.
+      link.useCredentials(newer)
+      this.retryLater(slot, reason)
+    } else if (unauthorised) void this.renewThenRetry(slot)
     else this.retryLater(slot, reason)
   }
 

@@ -99,10 +99,6 @@ export class ExchangeTable {
     }
   }
 
-  *all(): Generator<Exchange> {
-    yield* this.byId.values()
-  }
-
   private dropOldest(): void {
     const oldest = this.ended[this.endedFrom]
     if (oldest !== undefined && this.byId.get(oldest.id) === oldest) this.byId.delete(oldest.id)

@@ -22,13 +22,6 @@ export class Inbox {
     return ++this.head
   }
 
-  /** An entry that exists in the log but is not kept. */
-  skip(): number {
-    if (this.entries.length > this.dead) throw new Error('an inbox cannot skip above entries it keeps')
-    this.floor = ++this.head
-    return this.head
-  }
-
   at(sequence: number): Exchange | undefined {
     return sequence <= this.floor ? undefined : this.entries[this.dead + sequence - this.floor - 1]
   }
