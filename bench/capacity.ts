@@ -136,12 +136,12 @@ function figures(rate: number, { evidence, hlog }: PlayedRound): Figures {
 const digits = (value: number, places = 1): string => value.toFixed(places)
 
 function print(label: string, figure: Figures, connects: number): void {
+  const verdict = figure.valid ? 'valid' : `INVALID (${figure.reasons.join(' ')})`
   console.log(
     `${label.padEnd(28)} ${String(figure.rate).padStart(6)}/s  p50 ${digits(figure.p50Ms)} p95 ${digits(figure.p95Ms)} p99 ${digits(figure.p99Ms)} ` +
       `p99.9 ${digits(figure.p999Ms)} ms  done ${digits(figure.completedShare * 100, 2)} % failed ${figure.failed} broken ${figure.broken}  ` +
       `engine ${digits(figure.engineCpuUs)} µs/exchange  load ${digits(figure.loadCpuPercent, 0)} %  late p99 ${digits(figure.latenessP99Ms)} ms  ` +
-      `rss ${digits(figure.rssMiB, 0)} MiB  connects ${digits(connects, 0)}/s  foreign ${digits(figure.foreignPercent, 0)} %  ` +
-      `${figure.valid ? 'valid' : `INVALID (${figure.reasons.join('; ')})`}`,
+      `rss ${digits(figure.rssMiB, 0)} MiB  connects ${digits(connects, 0)}/s  foreign ${digits(figure.foreignPercent, 0)} %  ${verdict}`,
   )
 }
 

@@ -5,49 +5,37 @@
 import { dirname, join } from 'node:path'
 import { configurationFolder } from '../platform/process.ts'
 import { ensureDefaultKey } from './default-key.ts'
-import { issueCertificate } from './issue.ts'
+import { issueCertificate, type Issued } from './issue.ts'
 import { loadSigningKey, type SigningKey } from './keys.ts'
 
-export interface CertifyRunRequest {
-  readonly runDirectory: string
-  /** File or env://NAME; undefined for the default key. */
-  readonly key: string | undefined
-  /** Wall-clock milliseconds since the epoch. */
-  readonly now: number
+export interface ChosenKey {
+  /** Null where no key can be kept; `notes` then says why. */
+  readonly key: SigningKey | null
+  readonly notes: readonly string[]
 }
 
-export interface CertifiedRun {
-  readonly markdownPath: string | null
-  /** For the user, after the report. */
-  readonly lines: string[]
-  readonly warnings: string[]
+/** File or env://NAME; undefined for the default key. Before the run, so that a wrong name costs no measurement. */
+export function chooseKey(specification: string | undefined): ChosenKey {
+  if (specification !== undefined) return { key: loadSigningKey(specification), notes: [] }
+  const found = ensureDefaultKey(configurationFolder())
+  if (!found.available) return { key: null, notes: [`no certificate will be issued: ${found.reason}`] }
+  const { key, file } = found
+  const notes = key.isNew ? [`new signing key ${key.fingerprint} in ${dirname(file)}; it was added to local trust`] : []
+  return { key, notes }
 }
 
 export const defaultComponent = 'Message delivery: wait_for_messages (polling) and elicitation (push)'
 export const defaultAgent = 'performance-engineer'
 
-export async function certifyRun(request: CertifyRunRequest): Promise<CertifiedRun> {
-  let key: SigningKey
-  const lines: string[] = []
-  if (request.key === undefined) {
-    const found = ensureDefaultKey(configurationFolder())
-    if (!found.available)
-      return { markdownPath: null, lines: [], warnings: [`no certificate was issued: ${found.reason}`] }
-    key = found.key
-    if (key.isNew)
-      lines.push(`New signing key ${key.fingerprint} in ${dirname(found.file)}; it was added to local trust.`)
-  } else {
-    key = loadSigningKey(request.key)
-  }
-  const issued = await issueCertificate({
-    runDirectory: request.runDirectory,
-    outputDirectory: join(request.runDirectory, 'certificate'),
+/** `now` is wall-clock milliseconds since the epoch. */
+export function certifyRun(runDirectory: string, key: SigningKey, now: number): Promise<Issued> {
+  return issueCertificate({
+    runDirectory,
+    outputDirectory: join(runDirectory, 'certificate'),
     key,
     kind: 'readiness',
     component: defaultComponent,
     agent: defaultAgent,
-    now: request.now,
+    now,
   })
-  lines.push(`Certificate: ${issued.markdownPath}`, `Signed by ${issued.fingerprint}`)
-  return { markdownPath: issued.markdownPath, lines, warnings: [] }
 }

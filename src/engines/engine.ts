@@ -10,7 +10,7 @@
 
 import type { Durability, EngineSemantics } from '../measurement/vocabulary.ts'
 
-export { durabilities, type Durability, type EngineSemantics } from '../measurement/vocabulary.ts'
+export type { Durability, EngineSemantics } from '../measurement/vocabulary.ts'
 
 /** Which half of an exchange an event concerns: the ask (requester → recipient) or the answer back. */
 export type Leg = 'ask' | 'answer'

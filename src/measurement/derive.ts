@@ -19,6 +19,7 @@ import { comparisons } from './derive-comparison.ts'
 import { engineResult } from './derive-engine.ts'
 import { significant, words } from './derive-figures.ts'
 import { latenessBoundMs, sortRounds, type ArmRounds, type RoundInput, type SortedRounds } from './derive-rounds.ts'
+import { savings } from './derive-savings.ts'
 import { notAssessed, scopeOf } from './derive-scope.ts'
 import { targetResults } from './derive-targets.ts'
 import type { GeneratorResult, ResultsDocument, TargetResult } from './results-document.ts'
@@ -73,6 +74,7 @@ export function deriveResults(input: DerivationInput): ResultsDocument {
     seed: manifest.seed,
     engines: sorted.arms.map((arm) => engineResult(arm, arm === candidate ? 'candidate' : 'baseline')),
     comparisons: comparisons(sorted.arms),
+    savings: savings(sorted.arms),
     targets: judged,
     claims: claimResults(claims, run),
     generator: generatorOf(sorted, invalidReason),

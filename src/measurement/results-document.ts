@@ -106,6 +106,19 @@ export interface ComparisonResult {
   readonly verdict: 'faster' | 'slower' | '~' | 'NOT_DEMONSTRATED'
 }
 
+/** What the candidate saves against another arm of its own engine, i.e. what an option that differs is worth. */
+export interface SavingResult {
+  readonly arm: string
+  readonly against: string
+  readonly metric: 'serviceTimeP50' | 'serviceTimeP99' | 'cpuUsPerExchange'
+  /** The arm over the candidate, the median of the per-round ratios: 1.2 means the candidate saves a sixth. */
+  readonly ratio: number | null
+  readonly low: number | null
+  readonly high: number | null
+  readonly rounds: number
+  readonly verdict: 'saves' | 'costs' | '~' | 'NOT_DEMONSTRATED'
+}
+
 export interface TargetResult {
   readonly expression: string
   readonly title: string
@@ -168,6 +181,8 @@ export interface ResultsDocument {
   readonly seed: string
   readonly engines: readonly EngineResult[]
   readonly comparisons: readonly ComparisonResult[]
+  /** Empty unless another arm is of the candidate's engine. */
+  readonly savings: readonly SavingResult[]
   readonly targets: readonly TargetResult[]
   readonly claims: readonly ClaimResult[]
   readonly generator: GeneratorResult

@@ -14,6 +14,7 @@ import {
 } from '../measurement/results-document.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { engineSection } from './engine-section.ts'
+import { savingSection } from './saving-section.ts'
 import type { Cell, ReportContent, Section, Tone } from './report-model.ts'
 import { amount, amountInterval, bytes, count, duration, percent, share, unknown } from './numbers.ts'
 
@@ -41,6 +42,7 @@ export function reportContent(results: ResultsDocument): ReportContent {
     sections: [
       engineSection(results),
       ...results.engines.flatMap(stageSection),
+      savingSection(results),
       generatorSection(results),
       targetSection(results.targets),
       claimSection(results.claims),

@@ -23,8 +23,7 @@
  */
 import { delay, type Clock } from '../platform/clock.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import type { Pacing, RoundPlan, RoundProgress, Workload } from '../load/round-plan.ts'
-import type { RunManifest } from '../measurement/round-evidence.ts'
+import type { Pacing, RoundPlan, Workload } from '../load/round-plan.ts'
 import type { PlayedRound } from './arm.ts'
 
 /** A round that was not valid is repeated at once, so that its pair stays close in time. */
@@ -140,7 +139,3 @@ function roundPlan(plan: ComparisonPlan, arm: PlayableArm, key: RoundKey): Round
     latenessBoundMs: plan.latenessBoundMs,
   }
 }
-
-export type ManifestPlan = RunManifest['plan']
-
-export type ProgressListener = (engine: string, progress: RoundProgress) => void

@@ -14,19 +14,19 @@ import { loadEngine } from '../engines/registry.ts'
 import type { Pacing, Workload } from '../load/round-plan.ts'
 import { claimsSha256, claimsText, type Claim } from '../measurement/claims-file.ts'
 import { deriveResults } from '../measurement/derive.ts'
+import { latenessBoundMs } from '../measurement/derive-rounds.ts'
 import { collectEnvironment, completeEnvironment } from '../measurement/environment.ts'
 import { stageLines } from '../measurement/histogram-log.ts'
 import type { MachineNoise } from '../measurement/machine-noise.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
 import type { RunManifest } from '../measurement/round-evidence.ts'
 import { createRunDirectory, openRunDirectory, type RunDirectory } from '../measurement/run-directory.ts'
-import { isMandatory, targetsSha256, targetsText, type Profile, type Target } from '../measurement/targets-file.ts'
+import { targetsSha256, targetsText, type Profile, type Target } from '../measurement/targets-file.ts'
 import { newRunId, utcTimestamp } from '../measurement/utc-time.ts'
 import { clockOrigin, systemClock } from '../platform/clock.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { seededRandom } from '../platform/random.ts'
 import { renderMarkdown } from '../reports/markdown.ts'
-import { boundOf, parseTarget } from '../statistics/target-expression.ts'
 
 export interface ComparisonRequest {
   readonly profile: Profile
@@ -201,16 +201,6 @@ function comparisonPlan(request: ComparisonRequest, runId: string, outline: Comp
     repeatUntilMs: Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity),
     budgetMs: request.timeBudgetMs,
   }
-}
-
-/** Send lateness may reach max(2 ms, 10 % of the smallest latency that a mandatory target bounds). */
-export function latenessBoundMs(targets: readonly Target[], profile: Profile): number {
-  const bounds = targets
-    .filter((target) => isMandatory(target, profile))
-    .map(({ expression }) => parseTarget(expression))
-    .filter(({ measure }) => measure.kind === 'latency')
-    .map(boundOf)
-  return bounds.length === 0 ? 2 : Math.max(2, Math.min(...bounds) / 10)
 }
 
 interface Beginning {

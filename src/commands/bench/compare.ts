@@ -1,6 +1,7 @@
 /** `lighthouse bench compare`: two or more engines under the same load, a decision and its certificate. */
 import { BaseCommand } from '../../base-command.ts'
 import { comparisonFlags, readSettings } from '../../command-flags.ts'
+import type { SigningKey } from '../../certificates/keys.ts'
 import { exitCodes } from '../../platform/errors.ts'
 import type { ComparisonRequest, FinishedComparison } from '../../suites/run-comparison.ts'
 
@@ -24,10 +25,10 @@ signed certificate. The last engine named is the candidate that the decision is 
     const { comparisonRequest } = await import('../../configuration/comparison-request.ts')
     const request = comparisonRequest(flags, readSettings(flags), process.cwd())
     if (flags['dry-run']) return this.outline(request)
+    const key = flags.certificate ? await this.signingKey(flags.key) : null
     const finished = await this.measure(request)
     await this.report(finished)
-    const certified = finished.ended === 'complete' && flags.certificate
-    const certificate = certified ? await this.certify(finished, flags.key) : null
+    const certificate = key === null || finished.ended !== 'complete' ? null : await this.certify(finished, key)
     return this.conclude(finished, certificate, flags['allow-conditional'])
   }
 
@@ -81,14 +82,21 @@ signed certificate. The last engine named is the candidate that the decision is 
     this.log(`Run directory: ${runDirectory}`)
   }
 
-  /** Path of the Markdown; null, with a warning, where no key can be kept: the measurement is worth more than its seal. */
-  private async certify(finished: FinishedComparison, key: string | undefined): Promise<string | null> {
+  /** Null, with a warning, where no key can be kept: the measurement is worth more than its seal. */
+  private async signingKey(specification: string | undefined): Promise<SigningKey | null> {
+    const { chooseKey } = await import('../../certificates/certify-run.ts')
+    const { key, notes } = chooseKey(specification)
+    for (const note of notes) process.stderr.write(`${note}\n`)
+    return key
+  }
+
+  /** Path of the Markdown. */
+  private async certify(finished: FinishedComparison, key: SigningKey): Promise<string> {
     const { certifyRun } = await import('../../certificates/certify-run.ts')
     const { systemClock } = await import('../../platform/clock.ts')
-    const outcome = await certifyRun({ runDirectory: finished.runDirectory, key, now: systemClock().wallMs() })
-    for (const line of outcome.warnings) process.stderr.write(`${line}\n`)
-    if (!this.jsonEnabled()) for (const line of outcome.lines) this.log(line)
-    return outcome.markdownPath
+    const { markdownPath, fingerprint } = await certifyRun(finished.runDirectory, key, systemClock().wallMs())
+    if (!this.jsonEnabled()) this.log(`Certificate: ${markdownPath}\nSigned by ${fingerprint}`)
+    return markdownPath
   }
 
   private conclude(finished: FinishedComparison, certificate: string | null, allowConditional: boolean): unknown {

@@ -12,8 +12,6 @@ import type { EngineSemantics, ServerConfig } from '../engine.ts'
 import { loadEngine } from '../registry.ts'
 import type { EngineReading, EngineStartAnswer, EngineStartRequest } from './engine-host.ts'
 
-export type HostKind = 'thread' | 'process' | 'url'
-
 export const engineNodeFlags = ['--single-threaded-gc', '--max-semi-space-size=32'] as const
 
 const startTimeoutMs = 30_000

@@ -163,6 +163,28 @@ export const results: ResultsDocument = {
     compared('delivery', 'p50', 982.1),
     { ...compared('serviceTime', 'p50', 1.02), verdict: '~' },
   ],
+  savings: [
+    ...(['serviceTimeP50', 'serviceTimeP99', 'cpuUsPerExchange'] as const).map((metric, index) => ({
+      arm: 'elicitation:batching=off',
+      against: 'elicitation',
+      metric,
+      ratio: [1.213, 1.04, 0.9][index] ?? null,
+      low: [1.1, 0.97, 0.85][index] ?? null,
+      high: [1.31, 1.2, 0.94][index] ?? null,
+      rounds: 10,
+      verdict: (['saves', '~', 'costs'] as const)[index] ?? '~',
+    })),
+    {
+      arm: 'elicitation:schemaCache=off',
+      against: 'elicitation',
+      metric: 'serviceTimeP50',
+      ratio: 1.01,
+      low: null,
+      high: null,
+      rounds: 3,
+      verdict: 'NOT_DEMONSTRATED',
+    },
+  ],
   targets: [
     {
       expression: 'elicitation.roundTrip.p99 < 300ms',

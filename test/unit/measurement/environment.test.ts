@@ -40,7 +40,7 @@ describe('collectEnvironment', () => {
 
   it('outside git says so', async () => {
     const { commit, dirty, lockfileSha256 } = await collectEnvironment(folder)
-    expect([commit, dirty]).toEqual(Array(2).fill({ value: null, reason: 'not in a git work tree' }))
+    expect([commit, dirty]).toEqual([0, 1].map(() => ({ value: null, reason: 'not in a git work tree' })))
     expect(lockfileSha256.reason).toMatch(/^no lock file/)
   })
 
