@@ -10,7 +10,6 @@ import type { EncodedSeries } from '../engine.ts'
 import { createLatencyRecorder, type LatencyRecorder } from '../../measurement/latency-recorder.ts'
 
 export const stageNames = ['verify', 'nonce', 'rateLimit', 'schema', 'storeWait', 'push', 'total'] as const
-export type StageName = (typeof stageNames)[number]
 
 const highestNs = 60e9
 
