@@ -6,6 +6,7 @@
  * by the frames. Sending is a no-op, so sockets are not in the figure. Goal: 15 µs. Run: `node bench/elicitation-frames.ts`.
  */
 import { createSecretKey } from 'node:crypto'
+import { createFrameMac } from '../src/engines/elicitation/frame-mac.ts'
 import { cpuUsage } from 'node:process'
 import { systemClock } from '../src/platform/clock.ts'
 import { inlineCommit } from '../src/engines/event-store/group-commit.ts'
@@ -86,7 +87,13 @@ function run(arm: Arm): { cpuUsPerFrame: number; rows: number; stages: string } 
   const sessions = Array.from({ length: agents }, (_, agent) => {
     const issued = authority.issue(`a${agent}`, clock.wallMs(), 3_600_000)
     const key = createSecretKey(Buffer.from(issued.key, 'base64url'))
-    machine.attach(machine.agents.intern(`a${agent}`), issued.session, key, Infinity, -1)
+    machine.attach(
+      machine.agents.intern(`a${agent}`),
+      issued.session,
+      createFrameMac(Buffer.from(issued.key, 'base64url')),
+      Infinity,
+      -1,
+    )
     return { session: issued.session, key, nonce: 0, questions: 0, results: 0 }
   })
   const pool = createBodyPool('bench', 300)

@@ -4,7 +4,7 @@
  * A name becomes an index when it is enrolled or read from the log, never because somebody mentioned it. Columns have
  * the size of `maxAgents` from the start: untouched pages of a typed array cost no memory.
  */
-import type { KeyObject } from 'node:crypto'
+import type { FrameMac } from './frame-mac.ts'
 import type { Exchange } from './exchange-table.ts'
 import { Inbox } from './inbox.ts'
 
@@ -16,7 +16,7 @@ export class AgentTable {
 
   readonly connected: Uint8Array
   readonly sessions: string[] = []
-  readonly keys: (KeyObject | undefined)[] = []
+  readonly keys: (FrameMac | undefined)[] = []
   /** Wall clock. */
   readonly expiresAtMs: Float64Array
   /** Every frame up to this nonce is committed or was refused. */

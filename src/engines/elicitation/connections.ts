@@ -4,7 +4,7 @@
  * A connection that does not drain is terminated, not closed: a closing handshake would wait behind the very bytes that do
  * not drain. Its inbox keeps everything.
  */
-import type { KeyObject } from 'node:crypto'
+import type { FrameMac } from './frame-mac.ts'
 import type { ElicitationMachine } from './machine.ts'
 import type { ByeCode } from './machine-ports.ts'
 
@@ -15,7 +15,7 @@ export const terminateAboveBytes = 1_048_576
 export interface AcceptedSession {
   readonly agent: number
   readonly session: string
-  readonly key: KeyObject
+  readonly key: FrameMac
   readonly expiresAtMs: number
   readonly cursor: number
 }

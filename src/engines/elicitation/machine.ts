@@ -4,19 +4,13 @@
  * This file holds the order in which a frame is checked (docs/wire-protocol.md §3) and the state of connections; what an
  * exchange goes through is lifecycle.ts, what is said to agents outgoing.ts. A frame costs no promise and no closure.
  */
-import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import type { Clock } from '../../platform/clock.ts'
 import type { RefusalCode } from '../engine.ts'
 import { AgentTable } from './agents.ts'
-import {
-  decodeClientFrame,
-  emptyClientFrame,
-  macLength,
-  macOf,
-  maxFrameBytes,
-  type ClientFrame,
-} from './frame-codec.ts'
+import { decodeClientFrame, emptyClientFrame, macLength, maxFrameBytes, type ClientFrame } from './frame-codec.ts'
+import { signBytes, type FrameMac } from './frame-mac.ts'
 import { Lifecycle, type AdmittedFrame } from './lifecycle.ts'
 import type { ByeCode, MachineLimits, MachineSink, NonceStore } from './machine-ports.ts'
 import { Outgoing } from './outgoing.ts'
@@ -73,7 +67,7 @@ export class ElicitationMachine {
   }
 
   /** A connection of a verified session. `cursor` −1: everything unacknowledged. Replaces the agent's older connection. */
-  attach(agent: number, session: string, key: KeyObject, expiresAtMs: number, cursor: number): void {
+  attach(agent: number, session: string, key: FrameMac, expiresAtMs: number, cursor: number): void {
     const nowMs = this.parts.clock.nowNs() / 1e6
     const inbox = this.agents.inboxOf(agent)
     const gap = cursor >= 0 && (cursor < inbox.floor || cursor > inbox.head)
@@ -116,14 +110,14 @@ export class ElicitationMachine {
   }
 
   /** A signed frame by POST: the caller verified the bearer token and answers the request with what is returned. */
-  receivePosted(agent: number, session: string, key: KeyObject, mac: Buffer, signed: Buffer): FatalCode | null {
+  receivePosted(agent: number, session: string, key: FrameMac, mac: Buffer, signed: Buffer): FatalCode | null {
     const fatal = mac.length === macLength ? this.take(agent, session, key, mac, signed) : 'INVALID_SIGNATURE'
     if (fatal !== null) this.count(fatal, agent, '-')
     return fatal
   }
 
   /** Checks 2–4, then the rest. */
-  private take(agent: number, session: string, key: KeyObject, mac: Buffer, signed: Buffer): FatalCode | null {
+  private take(agent: number, session: string, key: FrameMac, mac: Buffer, signed: Buffer): FatalCode | null {
     const { clock, stages, nonces } = this.parts
     const receivedAtNs = clock.nowNs()
     const sampled = stages.sampleFrame()
@@ -154,8 +148,8 @@ export class ElicitationMachine {
   }
 
   /** Compares text, not decoded bytes: base64url decoders accept several spellings of one value. */
-  private isGenuine(key: KeyObject, mac: Buffer, signed: Buffer): boolean {
-    const expected = createHmac('sha256', key).update(signed).digest('base64url')
+  private isGenuine(key: FrameMac, mac: Buffer, signed: Buffer): boolean {
+    const expected = signBytes(key, signed)
     for (let index = 0; index < macLength; index++) this.scratch[index] = expected.charCodeAt(index)
     return timingSafeEqual(mac, this.scratch)
   }
@@ -167,7 +161,7 @@ export class ElicitationMachine {
     if (!isUtf8(signed) || !decodeClientFrame(signed.toString('utf8'), claimed)) return false
     if (claimed.epoch > authority.epoch) return false
     const key = authority.sessionKey(this.agents.nameOf(agent), claimed.session, claimed.epoch)
-    return timingSafeEqual(Buffer.from(macOf(key, signed)), mac)
+    return timingSafeEqual(Buffer.from(signBytes(key, signed)), mac)
   }
 
   private dispatch(agent: number, frame: ClientFrame, receivedAtNs: number, sampled: boolean): void {

@@ -6,6 +6,7 @@
  */
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { isAgentName, parseCount } from './frame-codec.ts'
+import { createFrameMac, type FrameMac } from './frame-mac.ts'
 
 export interface IssuedSession {
   readonly agent: string
@@ -60,8 +61,8 @@ export class SessionAuthority {
     return isAgentName(agent) ? { agent, session: token.slice(sessionAt + 1, epochAt), expiresAtMs } : null
   }
 
-  sessionKey(agent: string, session: string, epoch: number): KeyObject {
-    return createSecretKey(this.keyBytes(agent, session, epoch))
+  sessionKey(agent: string, session: string, epoch: number): FrameMac {
+    return createFrameMac(this.keyBytes(agent, session, epoch))
   }
 
   private keyBytes(agent: string, session: string, epoch: number): Buffer {

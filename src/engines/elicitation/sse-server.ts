@@ -5,7 +5,7 @@
  * A POST is answered when what it asked for is committed (202) or refused; until then its response waits here under its nonce.
  */
 import type { ServerResponse } from 'node:http'
-import type { KeyObject } from 'node:crypto'
+import type { FrameMac } from './frame-mac.ts'
 import type { RefusalCode } from '../engine.ts'
 import type { AcceptedSession, Channel, Connections } from './connections.ts'
 import { answerCode } from './http-requests.ts'
@@ -90,7 +90,7 @@ export class PostedFrames {
   }
 
   /** One signed frame of a session whose token was verified. */
-  take(agent: number, session: string, key: KeyObject, mac: string, signed: Buffer, response: ServerResponse): void {
+  take(agent: number, session: string, key: FrameMac, mac: string, signed: Buffer, response: ServerResponse): void {
     const ofAgent = (this.waiting[agent] ??= new Map())
     if (ofAgent.size >= maxWaitingPosts) {
       answerCode(response, 503, 'OVERLOADED', 100)

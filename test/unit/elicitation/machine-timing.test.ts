@@ -2,6 +2,7 @@
  * What the machine does by itself as time passes, and where its room ends, on virtual time.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
+import { createFrameMac } from '../../../src/engines/elicitation/frame-mac.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { signedFrame } from '../../../src/engines/elicitation/frame-codec.ts'
 import { ElicitationMachine } from '../../../src/engines/elicitation/machine.ts'
@@ -52,7 +53,13 @@ function start(limits: Partial<MachineLimits> = {}): void {
   keys = ['a', 'b'].map((name) => {
     const issued = authority.issue(name, 1e12, 3_600_000)
     const key = createSecretKey(Buffer.from(issued.key, 'base64url'))
-    machine.attach(machine.agents.intern(name), issued.session, key, 1e12 + 3_600_000, -1)
+    machine.attach(
+      machine.agents.intern(name),
+      issued.session,
+      createFrameMac(Buffer.from(issued.key, 'base64url')),
+      1e12 + 3_600_000,
+      -1,
+    )
     return { session: issued.session, key, nonce: 0 }
   })
   sent = []
@@ -265,7 +272,7 @@ describe('room', () => {
     commit()
     const session = keys[1]
     if (session === undefined) throw new Error('no session')
-    machine.attach(1, session.session, session.key, 1e15, -1)
+    machine.attach(1, session.session, createFrameMac(session.key.export()), 1e15, -1)
     expect(sent.at(-1)).toBe('1 void 0 1 x:a:1')
   })
 })

@@ -2,6 +2,7 @@
  * Tokens and keys that need no table, and options that never switch a check off.
  */
 import { describe, expect, it } from 'vitest'
+import { createFrameMac, signText } from '../../../src/engines/elicitation/frame-mac.ts'
 import { elicitationEngine } from '../../../src/engines/elicitation/definition.ts'
 import { limitsOf, optionHelp, parseOptions } from '../../../src/engines/elicitation/options.ts'
 import { SessionAuthority } from '../../../src/engines/elicitation/sessions.ts'
@@ -38,10 +39,11 @@ describe('tokens', () => {
   })
 
   it('differ from the key of the same session, which can be derived again', () => {
-    const key = authority.sessionKey('agent.with.dots', issued.session, 3).export().toString('base64url')
-    expect(key).toBe(issued.key)
-    expect(issued.token).not.toContain(key)
-    expect(authority.sessionKey('agent.with.dots', issued.session, 2).export().toString('base64url')).not.toBe(key)
+    const derived = (epoch: number): string =>
+      signText(authority.sessionKey('agent.with.dots', issued.session, epoch), 'frame')
+    expect(derived(3)).toBe(signText(createFrameMac(Buffer.from(issued.key, 'base64url')), 'frame'))
+    expect(issued.token).not.toContain(issued.key)
+    expect(derived(2)).not.toBe(derived(3))
   })
 })
 
