@@ -4,6 +4,9 @@
  * A clock that goes backwards refills nothing. Buckets start full. 16 bytes an agent.
  */
 
+/** Rounding of the refill must not make a wait that was named come out a billionth of a token short. */
+const wholeToken = 1 - 1e-9
+
 export class TokenBuckets {
   private readonly tokens: Float64Array
   private readonly refilledAtNs: Float64Array
@@ -25,8 +28,8 @@ export class TokenBuckets {
       tokens = Math.min(this.burst, tokens + passedNs * this.perNs)
       this.refilledAtNs[agent] = nowNs
     }
-    if (tokens >= 1) {
-      this.tokens[agent] = tokens - 1
+    if (tokens >= wholeToken) {
+      this.tokens[agent] = Math.max(0, tokens - 1)
       return 0
     }
     this.tokens[agent] = tokens

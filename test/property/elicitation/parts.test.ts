@@ -64,6 +64,7 @@ describe('the token bucket', () => {
           }
         },
       ),
+      { numRuns: 2000 },
     )
   })
 })
