@@ -7,6 +7,7 @@ import { WebSocketServer, type RawData, type ServerOptions, type WebSocket } fro
 import type { AcceptedSession, Channel, Connections } from './connections.ts'
 import { maxFrameBytes } from './frame-codec.ts'
 import type { ByeCode } from './machine-ports.ts'
+import { textFrame } from './websocket-frames.ts'
 
 /** The library's type definitions do not know `closeTimeout` yet, hence the wider type. */
 const serverOptions: ServerOptions & { closeTimeout: number } = {
@@ -33,7 +34,7 @@ export class WebSocketAcceptor {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, accepted: AcceptedSession): void {
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
       const { agent } = accepted
-      const channel = new WebSocketChannel(webSocket)
+      const channel = new WebSocketChannel(webSocket, socket)
       webSocket.on('message', (data: RawData) => {
         if (Buffer.isBuffer(data)) this.connections.received(agent, channel, data)
       })
@@ -46,30 +47,35 @@ export class WebSocketAcceptor {
 }
 
 class WebSocketChannel implements Channel {
-  private readonly socket: WebSocket
+  private readonly webSocket: WebSocket
+  /** Beneath `webSocket`; whole text frames are written to it directly. */
+  private readonly socket: Duplex
 
-  constructor(socket: WebSocket) {
+  constructor(webSocket: WebSocket, socket: Duplex) {
+    this.webSocket = webSocket
     this.socket = socket
   }
 
   isOpen(): boolean {
-    return this.socket.readyState === this.socket.OPEN
+    return this.webSocket.readyState === this.webSocket.OPEN
   }
 
   bufferedBytes(): number {
-    return this.socket.bufferedAmount
+    return this.webSocket.bufferedAmount
   }
 
-  send(frame: string): void {
-    this.socket.send(frame)
+  send(text: string): void {
+    const frame = textFrame(text)
+    if (frame === null) this.webSocket.send(text)
+    else this.socket.write(frame)
   }
 
   part(code: ByeCode): void {
-    if (this.isOpen()) this.socket.send(`bye ${code}`)
-    this.socket.close(1000)
+    if (this.isOpen()) this.send(`bye ${code}`)
+    this.webSocket.close(1000)
   }
 
   terminate(): void {
-    this.socket.terminate()
+    this.webSocket.terminate()
   }
 }
