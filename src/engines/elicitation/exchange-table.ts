@@ -2,8 +2,10 @@
  * All exchanges that a server knows: open ones, and ended ones for as long as a retry may ask for them.
  *
  * Ended exchanges are kept in the order they ended and leave by count or age, whichever comes first, so the
- * table is bounded however long the server runs. Bodies are kept to compare a retry byte for byte.
+ * table is bounded however long the server runs. A retry is compared with the question byte for byte while the exchange is open
+ * and by SHA-256 after its end: what is kept for long should be small, because the collector copies it.
  */
+import { hash } from 'node:crypto'
 import type { Outcome } from '../engine.ts'
 import type { CompiledSchema } from './schema.ts'
 
@@ -16,7 +18,8 @@ export class Exchange {
   readonly id: string
   readonly requester: number
   readonly recipient: number
-  readonly body: string
+  private body: string
+  private bodySha256 = ''
   /** Monotonic milliseconds. */
   readonly deadlineMs: number
   state: ExchangeState = 'asking'
@@ -46,6 +49,26 @@ export class Exchange {
     this.body = body
     this.deadlineMs = deadlineMs
   }
+
+  /** The question as it came; only while the exchange is open. */
+  get question(): string {
+    return this.body
+  }
+
+  isQuestion(body: string): boolean {
+    return this.bodySha256 === '' ? body === this.body : sha256(body) === this.bodySha256
+  }
+
+  /** Keeps of the question what tells a retry from a conflict. */
+  letGo(): void {
+    this.bodySha256 = sha256(this.body)
+    this.body = ''
+    this.schema = null
+  }
+}
+
+function sha256(text: string): string {
+  return hash('sha256', text, 'base64url')
 }
 
 export class ExchangeTable {
@@ -84,6 +107,7 @@ export class ExchangeTable {
 
   retire(exchange: Exchange, nowMs: number): void {
     exchange.state = 'ended'
+    exchange.letGo()
     this.openCount--
     exchange.endedAtMs = nowMs
     if (this.endedCount === this.ended.length) this.dropOldest()

@@ -75,13 +75,17 @@ function clientVerb(token: string): ClientVerb | null {
   return null
 }
 
+const lineFeed = 10
+
 /**
- * Reads `<envelope> [LF <body>]`. False when any rule of the grammar is broken; `frame` then holds rubbish.
+ * Reads `<envelope> [LF <body>]`, bytes that are known to be UTF-8. False when any rule of the grammar is broken; `frame`
+ * then holds rubbish. Envelope and body become strings of their own, so that keeping an id does not keep the body alive.
  * A control character in the body is left to the JSON parser, except for line ends, which would end an SSE line.
  */
-export function decodeClientFrame(text: string, frame: ClientFrame): boolean {
-  const lineEnd = text.indexOf('\n')
-  const tokens = (lineEnd < 0 ? text : text.slice(0, lineEnd)).split(' ', 9)
+export function decodeClientFrame(signed: Buffer, frame: ClientFrame): boolean {
+  const lineEnd = signed.indexOf(lineFeed)
+  // No byte beyond ASCII is part of any token, so reading one as Latin-1 cannot make a bad envelope good.
+  const tokens = signed.toString('latin1', 0, lineEnd < 0 ? signed.length : lineEnd).split(' ', 9)
   const verb = clientVerb(tokens[0] ?? '')
   if (verb === null) return false
   const withBody = verb === 'ask' || verb === 'answer'
@@ -91,7 +95,7 @@ export function decodeClientFrame(text: string, frame: ClientFrame): boolean {
   frame.session = tokens[2] ?? ''
   frame.nonce = parseCount(tokens[3])
   frame.cursor = parseCount(tokens[4])
-  frame.body = withBody ? text.slice(lineEnd + 1) : ''
+  frame.body = withBody ? signed.toString('utf8', lineEnd + 1) : ''
   frame.id = tokens[5] ?? ''
   frame.to = tokens[6] ?? ''
   frame.ttlMs = tokens[7] === undefined ? 0 : parseCount(tokens[7])

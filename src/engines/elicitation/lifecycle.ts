@@ -104,7 +104,8 @@ export class Lifecycle {
   }
 
   private repeatedAsk(known: Exchange, requester: number, recipient: number, frame: AdmittedFrame): RefusalCode | null {
-    if (known.requester !== requester || known.recipient !== recipient || known.body !== frame.body) return 'CONFLICT'
+    if (known.requester !== requester || known.recipient !== recipient || !known.isQuestion(frame.body))
+      return 'CONFLICT'
     if (known.state === 'asking') {
       known.repeatNonce = frame.nonce
       return null
@@ -140,7 +141,7 @@ export class Lifecycle {
 
   /** After a restart the schema is read again from the question, which passed once. */
   private schemaOf(exchange: Exchange): Exchange['schema'] {
-    const schema = readQuestion(exchange.body, this.schemas)
+    const schema = readQuestion(exchange.question, this.schemas)
     return typeof schema === 'string' ? null : schema
   }
 

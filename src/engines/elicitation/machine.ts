@@ -129,7 +129,7 @@ export class ElicitationMachine {
     }
     if (!genuine) return this.isRecording(agent, mac, signed) ? 'REPLAY_ATTACK' : 'INVALID_SIGNATURE'
     const frame = this.frame
-    if (!isUtf8(signed) || !decodeClientFrame(signed.toString('utf8'), frame)) return 'MALFORMED'
+    if (!isUtf8(signed) || !decodeClientFrame(signed, frame)) return 'MALFORMED'
     if (frame.epoch !== this.parts.authority.epoch || frame.session !== session) return 'INVALID_SESSION'
     if (sampled) markNs = clock.nowNs()
     if (!nonces.use(agent, frame.nonce)) return 'REPLAY_ATTACK'
@@ -158,7 +158,7 @@ export class ElicitationMachine {
   private isRecording(agent: number, mac: Buffer, signed: Buffer): boolean {
     const { authority } = this.parts
     const claimed = emptyClientFrame()
-    if (!isUtf8(signed) || !decodeClientFrame(signed.toString('utf8'), claimed)) return false
+    if (!isUtf8(signed) || !decodeClientFrame(signed, claimed)) return false
     if (claimed.epoch > authority.epoch) return false
     const key = authority.sessionKey(this.agents.nameOf(agent), claimed.session, claimed.epoch)
     return timingSafeEqual(Buffer.from(signBytes(key, signed)), mac)

@@ -84,7 +84,7 @@ export class Outgoing {
     if (!isQuestion(exchange, agent, sequence)) return this.result(agent, exchange, sequence, nowMs)
     if (exchange.state === 'ended') return this.say(agent, 'void', ` ${sequence} ${exchange.id}`, sequence, nowMs)
     const remainingMs = Math.max(0, Math.ceil(exchange.deadlineMs - nowMs))
-    const rest = ` ${sequence} ${exchange.id} ${this.agents.nameOf(exchange.requester)} ${remainingMs}\n${exchange.body}`
+    const rest = ` ${sequence} ${exchange.id} ${this.agents.nameOf(exchange.requester)} ${remainingMs}\n${exchange.question}`
     return this.say(agent, 'question', rest, sequence, nowMs)
   }
 

@@ -36,7 +36,7 @@ describe('decodeClientFrame', () => {
     fc.assert(
       fc.property(frame, (text) => {
         const to = text.split(' ')[6]
-        if (to === undefined || isAgentName(to)) expect(decodeClientFrame(text, decoded)).toBe(true)
+        if (to === undefined || isAgentName(to)) expect(decodeClientFrame(Buffer.from(text), decoded)).toBe(true)
         else return
         const { verb, epoch, nonce, cursor } = decoded
         let written = `${verb} ${epoch} ${decoded.session} ${nonce} ${cursor}`
@@ -57,7 +57,7 @@ describe('decodeClientFrame', () => {
     })
     fc.assert(
       fc.property(fc.oneof(mutated, fc.string({ unit: 'binary' }), fc.string()), (text) => {
-        if (!decodeClientFrame(text, decoded)) return
+        if (!decodeClientFrame(Buffer.from(text), decoded)) return
         expect(clientVerbs).toContain(decoded.verb)
         expect(text.split('\n').length).toBeLessThanOrEqual(2)
         expect(decoded.body).not.toMatch(/[\r\n]/)
@@ -82,7 +82,7 @@ describe('decodeClientFrame', () => {
     'cursor 1 s 0 0',
     'cursor 1 s 1 0 x',
     'CURSOR 1 s 1 0',
-  ])('refuses %j', (text) => expect(decodeClientFrame(text, emptyClientFrame())).toBe(false))
+  ])('refuses %j', (text) => expect(decodeClientFrame(Buffer.from(text), emptyClientFrame())).toBe(false))
 })
 
 describe('parts', () => {
