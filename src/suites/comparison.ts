@@ -130,7 +130,8 @@ function roundPlan(plan: ComparisonPlan, arm: PlayableArm, key: RoundKey): Round
     round: key.round,
     attempt: key.attempt,
     nonce: `${plan.runId.slice(-4)}-${name}`,
-    seed: `${plan.seed}/${name}`,
+    // Not of the attempt: a round that is repeated meets the same arrivals as its pair.
+    seed: `${plan.seed}/${key.kind}${key.round}`,
     durationMs: key.durationMs,
     workload: plan.workload,
     pacing: plan.pacing,

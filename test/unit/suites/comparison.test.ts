@@ -138,6 +138,9 @@ describe('playing a comparison', () => {
     const stage = new Stage()
     stage.isValid = (engine, played) => !(engine === 'new' && played.round === 1 && played.attempt === 0)
     const { rounds } = await play(stage, plan())
+    const seeds = stage.played.filter(({ plan: played }) => played.durationMs === 1000 && played.round === 1)
+    expect(new Set(seeds.map(({ plan: played }) => played.seed)).size).toBe(1)
+    expect(new Set(seeds.map(({ plan: played }) => played.nonce)).size).toBe(2)
     const second = rounds.filter(({ evidence }) => evidence.engine === 'new' && evidence.round === 1)
     expect(second.map(({ evidence }) => [evidence.attempt, evidence.audit.valid])).toEqual([
       [0, false],
