@@ -1,13 +1,17 @@
 /**
- * Client channels over WebSocket: the `ws` client without compression. No local address is bound: binding made connecting
- * five times slower.
+ * Client channels over WebSocket: the `ws` client without compression, whose data frames go past it on a plain connection
+ * (websocket-client-socket.ts); under TLS it does all by itself. No local address is bound: binding made connecting five times slower.
  */
+import type { Socket } from 'node:net'
 import { WebSocket, type ClientOptions, type RawData } from 'ws'
 import type { ChannelEvents, ClientChannel, Transport } from './client-channel.ts'
+import { connectPlain, writeTextFrame } from './websocket-client-socket.ts'
 
 /** Larger than any frame of the server: a body and an envelope. */
 export const maxServerFrameBytes = 65_536
 const handshakeTimeoutMs = 10_000
+/** A server that does not read this much is as good as gone; what was not acknowledged is sent again on the next connection. */
+const maxQueuedBytes = 16 * 2 ** 20
 
 export function webSocketTransport(engineUrl: string, ca: string | undefined): Transport {
   return {
@@ -40,7 +44,11 @@ function openWebSocket(
   const url = new URL('/v1/connect', engineUrl)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   if (cursor > 0) url.searchParams.set('cursor', String(cursor))
-  const socket = new WebSocket(url, socketOptions(token, ca))
+  let plain: Socket | null = null
+  const isOpen = (): boolean => socket.readyState === WebSocket.OPEN
+  const connect = (): Socket => (plain = connectPlain(url, isOpen, (text) => events.message(text)))
+  const options = socketOptions(token, ca)
+  const socket = new WebSocket(url, url.protocol === 'ws:' ? { ...options, createConnection: connect } : options)
   let reason = 'closed'
   let unauthorised = false
   socket.on('open', () => events.opened())
@@ -59,10 +67,12 @@ function openWebSocket(
   socket.on('close', () => events.closed(reason, unauthorised))
   return {
     send(frame) {
-      if (socket.readyState === socket.OPEN) socket.send(frame)
+      if (!isOpen()) return
+      if (plain === null || !writeTextFrame(plain, frame)) socket.send(frame)
+      if (socket.bufferedAmount > maxQueuedBytes) socket.terminate()
     },
     close() {
-      if (socket.readyState === socket.OPEN) socket.close(1000)
+      if (isOpen()) socket.close(1000)
       else socket.terminate()
     },
     terminate: () => socket.terminate(),
