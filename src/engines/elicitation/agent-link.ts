@@ -8,7 +8,8 @@
 import type { Leg, Outcome, RefusalCode } from '../engine.ts'
 import { refusalCodes } from '../engine.ts'
 import type { Credentials } from './enrolment-client.ts'
-import { decodeServerFrame, parseCount, signedFrame } from './frame-codec.ts'
+import { signText } from './frame-mac.ts'
+import { ServerFrameReader } from './server-frame.ts'
 import { agentNameOf } from './wire-ids.ts'
 
 /** What a link reports and needs; implemented once per client. */
@@ -53,6 +54,9 @@ const cursorEvery = 64
 const unansweredRetryMs = 50
 const outcomes: readonly string[] = ['accept', 'decline', 'cancel', 'expired', 'withdrawn'] satisfies readonly Outcome[]
 
+/** Shared by all links: a frame is read to its end before the next is loaded. */
+const reader = new ServerFrameReader()
+
 export class AgentLink {
   readonly agent: number
   readonly name: string
@@ -66,6 +70,8 @@ export class AgentLink {
   private told = 0
   private nonce = 0
   private log = ''
+  /** Epoch and session as every envelope has them. */
+  private speaker = ''
   private legs: OpenLeg[] = []
   private waiting: OpenLeg[] = []
 
@@ -86,6 +92,7 @@ export class AgentLink {
     }
     this.log = credentials.log
     this.credentials = credentials
+    this.speaker = ` ${credentials.epoch} ${credentials.session} `
   }
 
   /** False when too many legs are open already. */
@@ -122,44 +129,46 @@ export class AgentLink {
     if (credentials === null) return 0
     const nonce = ++this.nonce
     this.told = this.seen
-    const envelope = `${verb} ${credentials.epoch} ${credentials.session} ${nonce} ${this.seen}`
+    const envelope = verb + this.speaker + nonce + ' ' + this.seen
     const signed = `${envelope}${tail === '' ? '' : ' '}${tail}${body === '' ? '' : '\n'}${body}`
-    this.owner.transmit(this, signedFrame(credentials.key, signed))
+    this.owner.transmit(this, `${signText(credentials.key, signed)}\n${signed}`)
     return nonce
   }
 
   /** A frame of the server on the present connection. */
   receive(text: string): void {
     this.heardAtMs = this.owner.nowMs()
-    const frame = decodeServerFrame(text)
-    if (frame === null) return this.owner.broken(this, 'MALFORMED')
-    const { tokens, body } = frame
-    switch (tokens[0]) {
+    if (!reader.load(text)) return this.owner.broken(this, 'MALFORMED')
+    const verb = reader.token()
+    switch (verb) {
       case 'question':
       case 'result':
       case 'void':
-        return this.entry(tokens, body)
+        return this.entry(verb)
       case 'ack':
       case 'pong':
-        return this.acknowledge(parseCount(tokens[1]))
+        return this.acknowledge(reader.count())
       case 'ping':
-        this.acknowledge(parseCount(tokens[1]))
+        this.acknowledge(reader.count())
         this.say('pong', '', '')
         return
       case 'hello':
-        return this.hello(tokens)
+        return this.hello()
       case 'refused':
-        return this.refusal(tokens)
-      case 'bye':
-        return this.owner.broken(this, tokens[1] ?? 'MALFORMED')
+        return this.refusal()
+      case 'bye': {
+        const code = reader.token()
+        return this.owner.broken(this, code === '' ? 'MALFORMED' : code)
+      }
       default:
         return this.owner.broken(this, 'MALFORMED')
     }
   }
 
-  private hello(tokens: readonly string[]): void {
-    const nonceFloor = parseCount(tokens[4])
-    const cursorFloor = parseCount(tokens[5])
+  private hello(): void {
+    for (let skipped = 0; skipped < 3; skipped++) reader.token()
+    const nonceFloor = reader.count()
+    const cursorFloor = reader.count()
     if (nonceFloor < 0 || cursorFloor < 0) return this.owner.broken(this, 'MALFORMED')
     this.nonce = Math.max(this.nonce, nonceFloor)
     // Entries below the floor are gone for good; RESUME_GAP says so when this agent had not seen them.
@@ -179,11 +188,14 @@ export class AgentLink {
     this.transmit(leg)
   }
 
-  private entry(tokens: readonly string[], body: string): void {
-    const [verb, ack, position, id, detail] = tokens
-    const sequence = parseCount(position)
-    if (sequence < 1 || id === undefined) return this.owner.broken(this, 'MALFORMED')
-    this.acknowledge(parseCount(ack))
+  private entry(verb: 'question' | 'result' | 'void'): void {
+    const ackNonce = reader.count()
+    const sequence = reader.count()
+    const id = reader.token()
+    const detail = reader.token()
+    const body = reader.body()
+    if (sequence < 1 || id === '') return this.owner.broken(this, 'MALFORMED')
+    this.acknowledge(ackNonce)
     if (verb === 'result') this.dropAsk(id)
     if (sequence <= this.seen) {
       if (verb !== 'void') this.owner.wireDuplicate(id, verb === 'question' ? 'ask' : 'answer')
@@ -191,7 +203,7 @@ export class AgentLink {
     }
     if (sequence !== this.seen + 1) return this.owner.broken(this, 'SEQUENCE_GAP')
     this.seen = sequence
-    if (verb === 'question') this.owner.question(this, id, detail ?? '', body)
+    if (verb === 'question') this.owner.question(this, id, detail, body)
     else if (verb === 'result') {
       if (!isOutcome(detail)) return this.owner.broken(this, 'MALFORMED')
       this.owner.result(this, id, detail, body)
@@ -201,11 +213,13 @@ export class AgentLink {
 
   /** A result proves that its ask arrived, even if the acknowledgement of a repetition is still on its way. */
   private dropAsk(id: string): void {
-    const index = this.legs.findIndex((leg) => leg.verb === 'ask' && leg.id === id)
-    const leg = this.legs[index]
-    if (leg === undefined) return
-    this.legs.splice(index, 1)
-    this.report(leg)
+    const { legs } = this
+    for (let index = 0; index < legs.length; index++) {
+      const leg = legs[index]
+      if (leg === undefined || leg.verb !== 'ask' || leg.id !== id) continue
+      legs.splice(index, 1)
+      return this.report(leg)
+    }
   }
 
   /** The frame with this nonce is committed; it says nothing about others. */
@@ -244,10 +258,12 @@ export class AgentLink {
     if (leg.verb !== 'cancel') this.owner.acknowledged(leg.exchange, leg.verb)
   }
 
-  private refusal(tokens: readonly string[]): void {
-    const nonce = parseCount(tokens[1])
-    const code = refusalCodes.find((known) => known === tokens[3])
-    const retryAfterMs = parseCount(tokens[4])
+  private refusal(): void {
+    const nonce = reader.count()
+    reader.token()
+    const name = reader.token()
+    const code = refusalCodes.find((known) => known === name)
+    const retryAfterMs = reader.count()
     if (nonce < 0 || code === undefined || retryAfterMs < 0) return this.owner.broken(this, 'MALFORMED')
     this.refusedFrame(nonce, code, retryAfterMs)
   }
@@ -286,6 +302,6 @@ export class AgentLink {
   }
 }
 
-function isOutcome(text: string | undefined): text is Outcome {
-  return text !== undefined && outcomes.includes(text)
+function isOutcome(text: string): text is Outcome {
+  return outcomes.includes(text)
 }

@@ -191,7 +191,8 @@ class ElicitationClient implements EngineClient, LinkOwner {
     this.ids.setProducer(exchange, requester)
     const id = this.ids.idOf(exchange, requester)
     const link = this.linkOf(requester)
-    if (!link.start('ask', this.ids.round, exchange, id, agentNameOf(recipient), body, deadlineMs)) {
+    const to = this.agents[recipient]?.link.name ?? agentNameOf(recipient)
+    if (!link.start('ask', this.ids.round, exchange, id, to, body, deadlineMs)) {
       this.config.handlers.onRefused(exchange, 'ask', 'OVERLOADED', 0)
     }
   }
@@ -284,23 +285,23 @@ class ElicitationClient implements EngineClient, LinkOwner {
   }
 
   question(link: AgentLink, id: string, from: string, body: string): void {
-    const origin = this.ids.originOf(id)
+    const { ids } = this
+    const origin = ids.locate(id)
     if (origin !== 'current') return this.config.handlers.onStray(link.agent, origin, id)
-    const exchange = this.ids.exchangeOf(id)
-    const requester = agentOfName(from)
+    const { exchange } = ids
     // The id's producer, not `from`, is what an answer must name again; the server vouches that they agree.
-    this.ids.setProducer(exchange, this.ids.producerIn(id))
-    this.config.handlers.onQuestion(exchange, requester, link.agent, body)
+    ids.setProducer(exchange, ids.producer)
+    this.config.handlers.onQuestion(exchange, agentOfName(from), link.agent, body)
   }
 
   result(link: AgentLink, id: string, outcome: Outcome, body: string): void {
-    const origin = this.ids.originOf(id)
+    const origin = this.ids.locate(id)
     if (origin !== 'current') return this.config.handlers.onStray(link.agent, origin, id)
-    this.config.handlers.onResult(this.ids.exchangeOf(id), link.agent, outcome, body)
+    this.config.handlers.onResult(this.ids.exchange, link.agent, outcome, body)
   }
 
   wireDuplicate(id: string, leg: Leg): void {
-    if (this.ids.originOf(id) === 'current') this.config.handlers.onWireDuplicate(this.ids.exchangeOf(id), leg)
+    if (this.ids.locate(id) === 'current') this.config.handlers.onWireDuplicate(this.ids.exchange, leg)
   }
 
   repeated(): void {

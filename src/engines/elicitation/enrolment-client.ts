@@ -1,16 +1,16 @@
 /**
  * Enrols agents in bulk over HTTP: a thousand names a request, a few requests at once, every wait bounded.
  */
-import { createSecretKey, type KeyObject } from 'node:crypto'
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { LighthouseError } from '../../platform/errors.ts'
+import { createFrameMac, type FrameMac } from './frame-mac.ts'
 import { isJsonObject } from './schema.ts'
 
 export interface Credentials {
   readonly session: string
   readonly token: string
-  readonly key: KeyObject
+  readonly key: FrameMac
   readonly epoch: number
   /** Names the store behind the server. */
   readonly log: string
@@ -99,7 +99,9 @@ function readAnswer(text: string, names: readonly string[]): Credentials[] | nul
     if (!isJsonObject(issued) || issued['agent'] !== names[index]) return null
     const { session, token, key } = issued
     if (typeof session !== 'string' || typeof token !== 'string' || typeof key !== 'string') return null
-    credentials.push({ session, token, key: createSecretKey(Buffer.from(key, 'base64url')), epoch, log })
+    const keyBytes = Buffer.from(key, 'base64url')
+    if (keyBytes.length !== 32) return null
+    credentials.push({ session, token, key: createFrameMac(keyBytes), epoch, log })
   }
   return credentials
 }

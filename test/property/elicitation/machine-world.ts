@@ -7,7 +7,6 @@
 import { refusalCodes, type Leg, type Outcome, type RefusalCode } from '../../../src/engines/engine.ts'
 import type { StoredEvent } from '../../../src/engines/event-store/event-store.ts'
 import { AgentLink, type LinkOwner } from '../../../src/engines/elicitation/agent-link.ts'
-import { createSecretKey } from 'node:crypto'
 import { createFrameMac } from '../../../src/engines/elicitation/frame-mac.ts'
 import { ElicitationMachine } from '../../../src/engines/elicitation/machine.ts'
 import { defaultLimits, rowKinds, tickMs, type MachineLimits } from '../../../src/engines/elicitation/machine-ports.ts'
@@ -209,16 +208,10 @@ export class World implements LinkOwner {
     if (wire === undefined || link === undefined || wire.open) return
     const authority = new SessionAuthority(this.secret, this.epoch)
     const issued = authority.issue(link.name, wallOriginMs, 1e12)
-    const key = createSecretKey(Buffer.from(issued.key, 'base64url'))
+    const key = createFrameMac(Buffer.from(issued.key, 'base64url'))
     link.useCredentials({ session: issued.session, token: issued.token, key, epoch: this.epoch, log: 'log' })
     wire.open = true
-    this.machine.attach(
-      agent,
-      issued.session,
-      createFrameMac(Buffer.from(issued.key, 'base64url')),
-      Infinity,
-      link.seen > 0 ? link.seen : -1,
-    )
+    this.machine.attach(agent, issued.session, key, Infinity, link.seen > 0 ? link.seen : -1)
   }
 
   /** Delivers a frame: the oldest, or with `pick` over POSTs any. */

@@ -1,9 +1,9 @@
 /**
  * An agent's end of the wire, frame by frame: what it repeats, what it reports, and what it keeps to itself.
  */
-import { createSecretKey } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AgentLink, maxOpenLegs, type LinkOwner } from '../../../src/engines/elicitation/agent-link.ts'
+import { createFrameMac } from '../../../src/engines/elicitation/frame-mac.ts'
 
 let nowMs = 0
 let wire: string[] = []
@@ -25,7 +25,7 @@ const owner: LinkOwner = {
 }
 
 function credentials(epoch: number, log = 'log') {
-  return { session: 's', token: 't', key: createSecretKey(Buffer.alloc(32, 1)), epoch, log }
+  return { session: 's', token: 't', key: createFrameMac(Buffer.alloc(32, 1)), epoch, log }
 }
 const hello = (nonceFloor = 0, floor = 0, head = 0): void =>
   link.receive(`hello 99 1 log ${nonceFloor} ${floor} ${head} 32768 200 400`)
