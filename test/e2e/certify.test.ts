@@ -1,4 +1,4 @@
-/** Certificates through the command line, and the commands of docs/certificates.md with stock tools. */
+/** Certificates through the command line, and the commands of the documents with stock tools. */
 import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
@@ -18,7 +18,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeRecordedRun } from '../unit/certificates/recorded-run.ts'
 
 const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url))
-const document = readFileSync(new URL('../../docs/certificates.md', import.meta.url), 'utf8')
+const document = ['README.md', 'docs/certificates.md']
+  .map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
+  .join('\n')
 const root = mkdtempSync(join(tmpdir(), 'certify-e2e-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
@@ -182,13 +184,13 @@ describe('the commands', () => {
 /** The block of the document that is tagged `name`, exactly as a reader would paste it. */
 function block(name: string): string {
   const text = new RegExp(`^\`\`\`bash ${name}\\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(document)?.[1]
-  if (text === undefined) throw new Error(`docs/certificates.md has no block ${name}`)
+  if (text === undefined) throw new Error(`no document has a block ${name}`)
   return text
 }
 
 const installed = (tool: string): boolean => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0
 
-describe('the commands of docs/certificates.md', () => {
+describe('the commands of README.md and docs/certificates.md', () => {
   const workspace = (name: string): string => {
     const place = join(root, name)
     cpSync(folder, place, { recursive: true })
