@@ -125,7 +125,7 @@ export const comparisonFlags = {
   host: choiceFlag(
     'host',
     {
-      summary: 'Where engines run: a thread, a child process, or already running at a URL',
+      summary: 'Where engines and load run: a thread or a child process each',
       example: 'process',
       group: engine,
     },
@@ -142,12 +142,12 @@ export const comparisonFlags = {
     durabilities,
   ),
   'polling-url': urlFlag('polling-url', {
-    summary: 'A running polling engine, with --host url',
+    summary: 'A running polling engine instead of one of our own',
     example: 'http://127.0.0.1:8081',
     group: engine,
   }),
   'elicitation-url': urlFlag('elicitation-url', {
-    summary: 'A running elicitation engine, with --host url',
+    summary: 'A running elicitation engine instead of one of our own',
     example: 'https://bridge.example:8443',
     group: engine,
   }),
@@ -179,8 +179,8 @@ export const comparisonFlags = {
   }),
   key: textFlag(
     'key',
-    { summary: 'Signing key of the certificate, a file or env:NAME', example: 'signing.pem', group: verdict },
-    '<file|env:NAME>',
+    { summary: 'Signing key of the certificate, a file or env://NAME', example: 'signing.pem', group: verdict },
+    '<file|env://NAME>',
   ),
 
   output: textFlag(

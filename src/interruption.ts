@@ -48,9 +48,7 @@ export function watchInterruption(
       return
     }
     cause = by
-    tell(
-      `${by === 'PARENT_GONE' ? 'the parent process is gone' : by}: stopping and writing the partial run; once more ends at once`,
-    )
+    tell(`${by === 'PARENT_GONE' ? 'the parent process is gone' : by}: stopping; once more ends at once`)
     timers.push(scheduler.after(graceMs, () => endNow(codeOf(by))))
     controller.abort(new InterruptedError(by))
   }

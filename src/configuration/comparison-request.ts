@@ -46,11 +46,6 @@ export function comparisonRequest(
 ): ComparisonRequest {
   const arms = planArms(settings.engines.map((spec) => withUrl(spec, flags)))
   const remote = arms.some(({ url }) => url !== undefined)
-  if (settings.host === 'url' && !remote) {
-    throw new LighthouseError('USAGE', '--host url names no engine', {
-      suggestions: ['Give --polling-url, --elicitation-url or both.'],
-    })
-  }
   return {
     profile: settings.profile,
     arms,
@@ -60,7 +55,7 @@ export function comparisonRequest(
     roundDurationMs: settings.roundDurationMs,
     warmupMs: settings.warmupMs,
     pacing: (flags.pacing ?? 'timer') as Pacing,
-    host: settings.host === 'process' ? 'process' : 'thread',
+    host: settings.host,
     transport: flags.transport === 'sse' ? 'sse' : 'websocket',
     durability: (flags.durability ?? 'os') as Durability,
     seed: flags.seed ?? freshSeed(),

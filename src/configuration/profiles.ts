@@ -7,7 +7,7 @@
 export const profileNames = ['smoke', 'standard', 'full'] as const
 export type ProfileName = (typeof profileNames)[number]
 
-export const engineHosts = ['thread', 'process', 'url'] as const
+export const engineHosts = ['thread', 'process'] as const
 export type EngineHost = (typeof engineHosts)[number]
 
 export interface ProfileValues {
