@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Durability } from '../../measurement/vocabulary.ts'
 import { LighthouseError } from '../../platform/errors.ts'
+import { BackgroundCheckpoint } from './background-checkpoint.ts'
 import type { EventStore, RowBatch, StoredEvent } from './event-store.ts'
 import { storeError } from './store-errors.ts'
 import { applicationId, inspectStoreFile, schemaVersion } from './store-file.ts'
@@ -33,6 +34,8 @@ export interface StoreOptions {
 
 const smallestVersion = [3, 51, 3] as const
 const replayPage = 1000
+const pageBytes = 4096
+const rowOverheadBytes = 48
 const columns = 'sequence, agent, source, kind, exchange, body, produced_at_ms'
 
 const schema = `
@@ -65,7 +68,10 @@ class SqliteStore implements EventStore {
   readonly file: string
   readonly #database: DatabaseSync
   readonly #temporaryFolder: string | null
+  readonly #begin: StatementSync
+  readonly #commit: StatementSync
   readonly #insert: StatementSync
+  readonly #checkpoint: BackgroundCheckpoint | null
   readonly #readAfter: StatementSync
   readonly #page: StatementSync
   readonly #insertNonce: StatementSync
@@ -82,6 +88,12 @@ class SqliteStore implements EventStore {
     this.#setUp(options)
     this.#indexed = this.#exists('index', 'events_by_agent')
     if (options.indexedByAgent) this.indexByAgent()
+    this.#checkpoint =
+      options.durability === 'memory' || options.connection === 'second'
+        ? null
+        : new BackgroundCheckpoint(database, file)
+    this.#begin = database.prepare('BEGIN IMMEDIATE')
+    this.#commit = database.prepare('COMMIT')
     this.#insert = database.prepare(
       'INSERT INTO events (agent, source, kind, exchange, body, produced_at_ms) VALUES (?, ?, ?, ?, ?, ?)',
     )
@@ -107,7 +119,7 @@ class SqliteStore implements EventStore {
   append(batch: RowBatch, from = 0, to = batch.count): number {
     let last = 0
     try {
-      this.#database.exec('BEGIN IMMEDIATE')
+      this.#begin.run()
       for (let index = from; index < to; index++) {
         const result = this.#insert.run(
           batch.agents[index] as string,
@@ -119,11 +131,12 @@ class SqliteStore implements EventStore {
         )
         if (index === to - 1) last = Number(result.lastInsertRowid)
       }
-      this.#database.exec('COMMIT')
+      this.#commit.run()
     } catch (error) {
       this.#rollBack()
       throw storeError('write to', this.file, error)
     }
+    this.#checkpoint?.committed(this.#framesOf(batch, to - from))
     return last - (to - from) + 1
   }
 
@@ -190,8 +203,15 @@ class SqliteStore implements EventStore {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#checkpoint?.close()
     this.#database.close()
     if (this.#temporaryFolder !== null) rmSync(this.#temporaryFolder, { recursive: true, force: true })
+  }
+
+  /** About how many pages a commit writes: what it fills, those it touches in any case, and index pages at random. */
+  #framesOf(batch: RowBatch, rows: number): number {
+    const bytes = rows * (rowOverheadBytes + batch.bodyUnits / Math.max(1, batch.count))
+    return bytes / pageBytes + 3 + (this.#indexed ? rows : 0)
   }
 
   #setUp(options: StoreOptions): void {
