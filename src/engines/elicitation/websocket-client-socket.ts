@@ -173,12 +173,16 @@ export function connectPlain(url: URL, isOpen: () => boolean, message: (text: st
   return socket
 }
 
-/** False when it is too long for this path. What the kernel does not take at once stays in the socket's queue. */
-export function writeTextFrame(socket: Socket, text: string): boolean {
+/**
+ * Bytes that the kernel did not take at once and that wait in the socket's queue; −1 when nothing was written, since the text is too
+ * long for this path.
+ */
+export function writeTextFrame(socket: Socket, text: string): number {
   const frame = maskedTextFrame(text)
-  if (frame === null) return false
+  if (frame === null) return -1
   socket.write(frame)
+  const queuedBytes = socket.writableLength
   // The queue holds the bytes themselves, so they must not be written over.
-  if (socket.writableLength > 0) renewScratch(8192)
-  return true
+  if (queuedBytes > 0) renewScratch(8192)
+  return queuedBytes
 }

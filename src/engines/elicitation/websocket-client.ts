@@ -9,6 +9,7 @@ import { connectPlain, writeTextFrame } from './websocket-client-socket.ts'
 
 /** Larger than any frame of the server: a body and an envelope. */
 export const maxServerFrameBytes = 65_536
+const open = WebSocket.OPEN
 const handshakeTimeoutMs = 10_000
 /** A server that does not read this much is as good as gone; what was not acknowledged is sent again on the next connection. */
 const maxQueuedBytes = 16 * 2 ** 20
@@ -45,7 +46,7 @@ function openWebSocket(
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   if (cursor > 0) url.searchParams.set('cursor', String(cursor))
   let plain: Socket | null = null
-  const isOpen = (): boolean => socket.readyState === WebSocket.OPEN
+  const isOpen = (): boolean => socket.readyState === open
   const connect = (): Socket => (plain = connectPlain(url, isOpen, (text) => events.message(text)))
   const options = socketOptions(token, ca)
   const socket = new WebSocket(url, url.protocol === 'ws:' ? { ...options, createConnection: connect } : options)
@@ -68,8 +69,12 @@ function openWebSocket(
   return {
     send(frame) {
       if (!isOpen()) return
-      if (plain === null || !writeTextFrame(plain, frame)) socket.send(frame)
-      if (socket.bufferedAmount > maxQueuedBytes) socket.terminate()
+      let queuedBytes = plain === null ? -1 : writeTextFrame(plain, frame)
+      if (queuedBytes < 0) {
+        socket.send(frame)
+        queuedBytes = socket.bufferedAmount
+      }
+      if (queuedBytes > maxQueuedBytes) socket.terminate()
     },
     close() {
       if (isOpen()) socket.close(1000)
