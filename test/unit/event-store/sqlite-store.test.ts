@@ -215,3 +215,15 @@ test('a lock held by someone else is reported, and nothing is stored', () => {
   other.close()
   expect(store.append(batchOf(['a1', 'free']))).toBe(1)
 })
+
+test('an append-only store is its writer’s alone from the first append, unless somebody has it open already', () => {
+  const store = open({ indexedByAgent: false })
+  store.append(batchOf(['a1', 'one']))
+  const error = thrown(() => open({ indexedByAgent: false, busyTimeoutMs: 1 }))
+  expect([error.code, /another process/.test(error.message)]).toEqual(['STORE', true])
+  store.close()
+  const again = open({ indexedByAgent: false })
+  const reader = open({ indexedByAgent: false, connection: 'second' })
+  expect(again.append(batchOf(['a1', 'two']))).toBe(2)
+  expect(reader.readAfter('a1', 0, 10).map((event) => event.body)).toEqual(['one', 'two'])
+})
