@@ -3,9 +3,10 @@
  * so that the certificate never changes. Whoever approves has verified first: the ladder must hold up to the meaning
  * (for a .md alone, up to the signature), and the issuer's own key is refused.
  */
-import { mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeFolders } from '../platform/folders.ts'
 import { parseCertificateText } from './certificate-text.ts'
 import { packageNames, signoffFolder } from './format.ts'
 import type { SigningKey } from './keys.ts'
@@ -48,7 +49,7 @@ export async function approveCertificate(
   }
   const folder = join(isFolder ? path : dirname(path), signoffFolder)
   const file = join(folder, signoffName(key.fingerprint))
-  mkdirSync(folder, { recursive: true })
+  makeFolders(folder)
   writeExclusively(file, writeSignoff(layout.markdown, key))
   return { id: layout.id, file, fingerprint: key.fingerprint, textOnly: layout.alone }
 }

@@ -3,9 +3,10 @@
  * its public half added to local trust. A folder that cannot be written is no error: the caller goes on without a
  * certificate and says so, because a measurement is worth more than its seal.
  */
-import { mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeFolders } from '../platform/folders.ts'
 import { writeSignerLine } from './allowed-signers.ts'
 import { approvalNamespace, certificateNamespace } from './format.ts'
 import { generateKey, isCode, loadSigningKey, writeKey, type SigningKey } from './keys.ts'
@@ -34,7 +35,7 @@ export function ensureDefaultKey(configDirectory: string): DefaultKey {
   try {
     const existing = loadExisting(file)
     if (existing !== null) return { available: true, key: existing, file }
-    mkdirSync(configDirectory, { recursive: true, mode: 0o700 })
+    makeFolders(configDirectory, 0o700)
     const key = generateKey()
     const line = defaultSignerLine(key)
     try {

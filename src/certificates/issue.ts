@@ -5,10 +5,11 @@
  * only when it is complete, and an existing one is never touched.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sha256Hex } from '../measurement/canonical-json.ts'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeFolders } from '../platform/folders.ts'
 import { signCertificateText } from './certificate-text.ts'
 import { code, field } from './escape.ts'
 import { parseManifest, writeManifest } from './evidence-manifest.ts'
@@ -147,7 +148,7 @@ function writePackage(packagePath: string, files: ReadonlyMap<string, Uint8Array
   try {
     for (const [path, bytes] of files) {
       const file = join(temporary, path)
-      mkdirSync(dirname(file), { recursive: true })
+      makeFolders(dirname(file))
       writeFileSync(file, bytes, { flag: 'wx', flush: true })
     }
     renameSync(temporary, packagePath)

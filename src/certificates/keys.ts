@@ -4,19 +4,10 @@
  * import PEM keys of this kind). Nothing secret is ever put into a message: errors name the source, not its text.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeFolders } from '../platform/folders.ts'
 import { takeSecret } from '../platform/process.ts'
 import { encodeBase64 } from './base64.ts'
 import { ed25519Name, fingerprintOf, publicKeyBlob } from './ssh-wire.ts'
@@ -92,7 +83,7 @@ export function writeKey(key: SigningKey, privateFile: string, signersLine: stri
 
 /** Through a temporary file and a link, so that no reader meets a half-written key. */
 function createExclusively(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolders(dirname(file), 0o700)
   const temporary = join(dirname(file), `.key-${randomBytes(8).toString('hex')}.tmp`)
   writeFileSync(temporary, text, { mode: 0o600, flag: 'wx', flush: true })
   try {

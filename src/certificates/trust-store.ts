@@ -3,9 +3,10 @@
  * that the verifier names. Both are read by ssh-keygen as they are. Trust comes from the verifier's side only:
  * nothing inside a package is ever looked up here, and a revoked key is revoked whatever else a line says.
  */
-import { appendFileSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { appendFileSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeFolders } from '../platform/folders.ts'
 import { allowsNamespace, parseAllowedSigners, parsePublicKeyLine, type AllowedSigner } from './allowed-signers.ts'
 import { limits } from './format.ts'
 import { isCode, publicKeyLine } from './keys.ts'
@@ -78,7 +79,7 @@ export function revokeKey(files: TrustFiles, publicKey: Uint8Array, reason: stri
 function appendLine(file: string, line: string): boolean {
   const known = readOptional(file)
   if (known.split('\n').includes(line)) return false
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolders(dirname(file), 0o700)
   appendFileSync(file, `${known === '' || known.endsWith('\n') ? '' : '\n'}${line}\n`, { mode: 0o644, flush: true })
   return true
 }

@@ -3,10 +3,11 @@
  * the certificate and key of TLS. A secret never comes as a flag value: those show in process lists.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readBoundedFile } from '../measurement/bounded-file.ts'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeFolders } from '../platform/folders.ts'
 import { configurationFolder, environmentVariable, takeSecret } from '../platform/process.ts'
 
 const maximumKeyBytes = 4096
@@ -64,7 +65,7 @@ function checked(key: string, source: string): string {
 function makeKey(path: string): string | null {
   const key = randomBytes(32).toString('base64url')
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolders(dirname(path), 0o700)
     writeFileSync(path, `${key}\n`, { flag: 'wx', mode: 0o600 })
     return key
   } catch (cause) {

@@ -5,6 +5,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeFolders } from '../platform/folders.ts'
 
 /** Replaces `file`. Throws LighthouseError('RUN_DIRECTORY') and leaves the earlier file as it was. */
 export function writeDurably(file: string, data: string | Uint8Array): void {
@@ -23,7 +24,7 @@ export function writeDurably(file: string, data: string | Uint8Array): void {
 export function writeFolderDurably(folder: string, files: Readonly<Record<string, string>>): void {
   const temporary = join(dirname(folder), `.${basename(folder)}.partial`)
   try {
-    mkdirSync(dirname(folder), { recursive: true })
+    makeFolders(dirname(folder))
     discard(temporary)
     mkdirSync(temporary)
     for (const [name, data] of Object.entries(files)) writeSynced(join(temporary, name), data)
@@ -40,7 +41,7 @@ export function writeFolderDurably(folder: string, files: Readonly<Record<string
 /** Creates a folder that must not exist yet; its parents may. */
 export function createFolder(folder: string): void {
   try {
-    mkdirSync(dirname(folder), { recursive: true })
+    makeFolders(dirname(folder))
     mkdirSync(folder)
     syncFolder(dirname(folder))
   } catch (cause) {
@@ -51,7 +52,7 @@ export function createFolder(folder: string): void {
 /** Creates a folder unless it is there. */
 export function ensureFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolders(folder)
   } catch (cause) {
     throw cannotWrite(folder, cause)
   }

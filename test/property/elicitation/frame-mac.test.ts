@@ -7,12 +7,15 @@ const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
 
 it('equals HMAC-SHA256 of the library for any key and bytes, also across frames of changing length', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(key, fc.uint8Array({ maxLength: 600 })), { minLength: 1, maxLength: 8 }), (frames) => {
-      for (const [bytes, signed] of frames) {
-        const expected = createHmac('sha256', bytes).update(signed).digest('base64url')
-        expect(signBytes(createFrameMac(bytes), signed)).toBe(expected)
-      }
-    }),
+    fc.property(
+      fc.array(fc.tuple(key, fc.uint8Array({ maxLength: 600 })), { minLength: 1, maxLength: 8 }),
+      (frames) => {
+        for (const [bytes, signed] of frames) {
+          const expected = createHmac('sha256', bytes).update(signed).digest('base64url')
+          expect(signBytes(createFrameMac(bytes), signed)).toBe(expected)
+        }
+      },
+    ),
   )
 })
 
