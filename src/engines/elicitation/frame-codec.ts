@@ -126,16 +126,3 @@ export function macOf(key: KeyObject, signed: string | Uint8Array): string {
 export function signedFrame(key: KeyObject, signed: string): string {
   return `${macOf(key, signed)}\n${signed}`
 }
-
-export interface ServerFrame {
-  readonly tokens: readonly string[]
-  readonly body: string
-}
-
-/** Splits a frame of the server, which the transport vouches for; null when it has no envelope. */
-export function decodeServerFrame(text: string): ServerFrame | null {
-  const lineEnd = text.indexOf('\n')
-  const envelope = lineEnd < 0 ? text : text.slice(0, lineEnd)
-  if (envelope.length === 0 || envelope.length > 512) return null
-  return { tokens: envelope.split(' ', 12), body: lineEnd < 0 ? '' : text.slice(lineEnd + 1) }
-}

@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest'
 import {
   clientVerbs,
   decodeClientFrame,
-  decodeServerFrame,
   emptyClientFrame,
   isAgentName,
   isExchangeId,
@@ -105,15 +104,6 @@ describe('parts', () => {
         expect(isExchangeId(made)).toBe(true)
         expect(isProducedBy(made, producer)).toBe(true)
         expect(isProducedBy(made, other)).toBe(other === producer)
-      }),
-    )
-  })
-
-  it('a frame of the server is split, never rejected for its body', () => {
-    fc.assert(
-      fc.property(fc.string({ minLength: 1, maxLength: 400 }), fc.string(), (envelope, rest) => {
-        const line = envelope.replaceAll('\n', ' ')
-        expect(decodeServerFrame(`${line}\n${rest}`)?.body).toBe(rest)
       }),
     )
   })
