@@ -45,6 +45,9 @@ interface Figures {
   readonly p999Ms: number
   readonly completedShare: number
   readonly failed: number
+  readonly refused: number
+  readonly timedOut: number
+  readonly lost: number
   readonly broken: number
   readonly latenessP99Ms: number
   readonly engineCpuUs: number
@@ -123,6 +126,9 @@ function figures(rate: number, { evidence, hlog }: PlayedRound): Figures {
     p999Ms: ms(0.999),
     completedShare: counts.completed / counts.scheduled,
     failed: counts.refused + counts.timedOut + counts.lost,
+    refused: counts.refused,
+    timedOut: counts.timedOut,
+    lost: counts.lost,
     broken:
       counts.duplicated + counts.misdelivered + counts.corrupt + counts.unexpected + counts.reordered + counts.phantom,
     latenessP99Ms: audit.latenessP99Ms,
@@ -139,7 +145,7 @@ function print(label: string, figure: Figures, connects: number): void {
   const verdict = figure.valid ? 'valid' : `INVALID (${figure.reasons.join(' ')})`
   console.log(
     `${label.padEnd(28)} ${String(figure.rate).padStart(6)}/s  p50 ${digits(figure.p50Ms)} p95 ${digits(figure.p95Ms)} p99 ${digits(figure.p99Ms)} ` +
-      `p99.9 ${digits(figure.p999Ms)} ms  done ${digits(figure.completedShare * 100, 2)} % failed ${figure.failed} broken ${figure.broken}  ` +
+      `p99.9 ${digits(figure.p999Ms)} ms  done ${digits(figure.completedShare * 100, 2)} % refused ${figure.refused} timed out ${figure.timedOut} lost ${figure.lost} broken ${figure.broken}  ` +
       `engine ${digits(figure.engineCpuUs)} µs/exchange  load ${digits(figure.loadCpuPercent, 0)} %  late p99 ${digits(figure.latenessP99Ms)} ms  ` +
       `rss ${digits(figure.rssMiB, 0)} MiB  connects ${digits(connects, 0)}/s  foreign ${digits(figure.foreignPercent, 0)} %  ${verdict}`,
   )
