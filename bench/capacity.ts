@@ -25,6 +25,7 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '3' },
     engines: { type: 'string', default: 'relay,elicitation' },
     durability: { type: 'string', default: 'os' },
+    pacing: { type: 'string', default: 'timer' },
     transport: { type: 'string', default: 'websocket' },
     /** Bound of round trip P99 in ms for the search of the highest rate. */
     search: { type: 'string' },
@@ -104,7 +105,7 @@ function play(arm: Arm, rate: number, seconds: number): Promise<PlayedRound> {
       answers: { accept: 0.9, decline: 0.08, cancel: 0.02 },
       deadlineMs: 30_000,
     },
-    pacing: 'timer',
+    pacing: flags.pacing === 'spin' ? 'spin' : 'timer',
     loadModel: 'open',
     drainGraceMs: 1000,
     latenessBoundMs: 30,

@@ -36,6 +36,8 @@ export interface PlayedRound {
 const connectTimeoutMs = 120_000
 const controlTimeoutMs = 15_000
 
+const loadNodeFlags = (process.env['LF'] ?? '--single-threaded-gc --max-semi-space-size=32').split(' ')
+
 /** Shares of the machine's whole capacity above which a round is not trusted. */
 export const noiseLimits = { stealPercent: 5, foreignCpuPercent: 25 } as const
 
@@ -59,7 +61,11 @@ export class Arm {
   /** Starts both hosts and opens every session. On failure nothing is left running. */
   static async open(start: ArmStart): Promise<Arm> {
     const engine = await openEngine(start)
-    const load = startPeer(entryModule('load/load-host'), { kind: start.host, name: `load ${start.arm.label}` })
+    const load = startPeer(entryModule('load/load-host'), {
+      kind: start.host,
+      name: `load ${start.arm.label}`,
+      nodeFlags: loadNodeFlags,
+    })
     try {
       const request: LoadStartRequest = {
         engine: start.arm.name,

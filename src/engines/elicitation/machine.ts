@@ -186,7 +186,14 @@ export class ElicitationMachine {
 
   private act(agent: number, verb: 'ask' | 'answer' | 'cancel', frame: AdmittedFrame, sampled: boolean): void {
     frame.bodyStageAtNs = sampled ? this.parts.clock.nowNs() : 0
-    const refusal = this.lifecycle[verb](agent, frame)
+    const { lifecycle } = this
+    // Not lifecycle[verb]: a keyed call is looked up anew for every frame.
+    const refusal =
+      verb === 'ask'
+        ? lifecycle.ask(agent, frame)
+        : verb === 'answer'
+          ? lifecycle.answer(agent, frame)
+          : lifecycle.cancel(agent, frame)
     if (refusal === null) return
     this.refuseTaken(
       agent,

@@ -1,116 +1,18 @@
 /**
  * The data frames of one agent's WebSocket, written and read past the library (RFC 6455 §5).
  *
- * `ws` does the handshake, control frames, fragments and every error; this only takes the frames that are nearly all of the
- * traffic: whole and unfragmented. They are written masked from one scratch buffer with one system call, and read from one buffer
- * that all sockets share, so that neither direction passes a stream. Bytes of any other frame go to the library in their order, and a
- * frame is only read here while the library has nothing left to read; so the order of messages is that of the wire.
+ * Frames are written masked from one scratch buffer with one system call, and read (websocket-frame-reader.ts) from one buffer
+ * that all sockets share, so that neither direction passes a stream.
  */
 import { randomFillSync } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { DataFrameReader, longLength } from './websocket-frame-reader.ts'
+import { writeScratch } from './websocket-frames.ts'
 
 /** One read of the loop at most. Messages are handled within the read, so sockets can share it. */
 const chunk = Buffer.allocUnsafeSlow(65_536)
 
-const notOurs = -1
-const cutHeader = 0
 const finText = 0x81
-const finBinary = 0x82
-const finClose = 0x88
-const finPong = 0x8a
-/** Says that the length follows in two bytes. */
-const longLength = 126
-
-/** Bytes of the frame that starts at `at`, header included; `cutHeader` when `end` comes too early to know. */
-function frameSize(bytes: Uint8Array, at: number, end: number): number {
-  const first = bytes[at] as number
-  if (first !== finText && first !== finBinary && (first < finClose || first > finPong)) return notOurs
-  if (at + 1 >= end) return cutHeader
-  const length = bytes[at + 1] as number
-  if (length < longLength) return 2 + length
-  // Masked or above 64 KiB: an error, which is the library's to report.
-  if (length > longLength) return notOurs
-  if (at + 3 >= end) return cutHeader
-  return 4 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
-}
-
-export class DataFrameReader {
-  /** Whether the library has opened the connection and can be overtaken. */
-  private readonly isReady: () => boolean
-  private readonly message: (text: string) => void
-  /** Hands bytes to the library; false asks for a pause. */
-  private readonly pass: (bytes: Buffer) => boolean
-  /** Characters of the blank line that ends the answer to the handshake; 4 once it has been seen. */
-  private blankLine = 0
-  /** Bytes of a frame that the library was given in part. */
-  private owed = 0
-  private readonly header = new Uint8Array(4)
-  private headerLength = 0
-  /** Something came that only the library understands; all that follows is its. */
-  private yielded = false
-
-  constructor(isReady: () => boolean, message: (text: string) => void, pass: (bytes: Buffer) => boolean) {
-    this.isReady = isReady
-    this.message = message
-    this.pass = pass
-  }
-
-  /** Reads bytes 0 … `end`−1, which are the caller's again afterwards. False asks for a pause. */
-  read(bytes: Buffer, end: number): boolean {
-    let at = this.skipBegun(bytes, this.skipHandshake(bytes, end), end)
-    let passFrom = 0
-    while (at < end && !this.yielded) {
-      const size = frameSize(bytes, at, end)
-      if (size === notOurs) this.yielded = true
-      else if (size === cutHeader) {
-        this.header.set(bytes.subarray(at, end))
-        this.headerLength = end - at
-        at = end
-      } else {
-        const next = at + size
-        const mayBeOurs = (bytes[at] as number) < finClose && next <= end && this.isReady()
-        if (mayBeOurs && passFrom < at) {
-          this.pass(Buffer.from(bytes.subarray(passFrom, at)))
-          passFrom = at
-        }
-        // What was just passed may have closed the connection, or wait to be read.
-        if (mayBeOurs && this.isReady()) {
-          passFrom = next
-          this.message(bytes.toString('utf8', bytes[at + 1] === longLength ? at + 4 : at + 2, next))
-        } else this.owed = Math.max(0, next - end)
-        at = Math.min(next, end)
-      }
-    }
-    return passFrom >= end || this.pass(Buffer.from(bytes.subarray(passFrom, end)))
-  }
-
-  private skipHandshake(bytes: Buffer, end: number): number {
-    let at = 0
-    for (; at < end && this.blankLine < 4; at++) {
-      const expected = this.blankLine % 2 === 0 ? 13 : 10
-      const byte = bytes[at]
-      this.blankLine = byte === expected ? this.blankLine + 1 : byte === 13 ? 1 : 0
-    }
-    return at
-  }
-
-  /** The rest of a frame that began in an earlier chunk. */
-  private skipBegun(bytes: Buffer, from: number, end: number): number {
-    let at = from
-    while (this.headerLength > 0 && at < end) {
-      this.header[this.headerLength++] = bytes[at++] as number
-      const size = frameSize(this.header, 0, this.headerLength)
-      if (size === cutHeader) continue
-      if (size === notOurs) this.yielded = true
-      else this.owed = size - this.headerLength
-      this.headerLength = 0
-    }
-    const skipped = Math.min(this.owed, end - at)
-    this.owed -= skipped
-    return at + skipped
-  }
-}
-
 /** Bytes before the payload: the mask lies at 4 … 7, so that words of the payload are words of the buffer. */
 const headRoom = 8
 const maskWord = 1
@@ -160,9 +62,13 @@ export function maskedTextFrame(text: string): Buffer | null {
 /** A TCP connection whose data frames are read here; `isOpen` and `message` are the channel's. */
 export function connectPlain(url: URL, isOpen: () => boolean, message: (text: string) => void): Socket {
   const reader = new DataFrameReader(
-    () => isOpen() && socket.readableLength === 0,
-    message,
-    (bytes) => socket.destroyed || socket.push(bytes),
+    {
+      isReady: () => isOpen() && socket.readableLength === 0,
+      message: (bytes, from, to) => message(bytes.toString('utf8', from, to)),
+      pass: (bytes) => socket.destroyed || socket.push(bytes),
+    },
+    'client',
+    maxOwnPayloadBytes,
   )
   const socket = connect({
     host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
@@ -180,9 +86,10 @@ export function connectPlain(url: URL, isOpen: () => boolean, message: (text: st
 export function writeTextFrame(socket: Socket, text: string): number {
   const frame = maskedTextFrame(text)
   if (frame === null) return -1
-  socket.write(frame)
-  const queuedBytes = socket.writableLength
-  // The queue holds the bytes themselves, so they must not be written over.
-  if (queuedBytes > 0) renewScratch(8192)
-  return queuedBytes
+  writeScratch(socket, frame, renewOwnScratch)
+  return socket.writableLength
+}
+
+function renewOwnScratch(): void {
+  renewScratch(8192)
 }

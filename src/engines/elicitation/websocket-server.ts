@@ -1,5 +1,8 @@
 /**
  * WebSocket connections of agents: `ws` without compression, without its own list of clients, with tight bounds.
+ *
+ * Whole data frames are read ahead of the library (websocket-frame-reader.ts) and written past it (websocket-frames.ts); its
+ * receiver cost as much as verifying a signature, and its sender a vectored write per frame. All else stays with it.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -7,7 +10,8 @@ import { WebSocketServer, type RawData, type ServerOptions, type WebSocket } fro
 import type { AcceptedSession, Channel, Connections } from './connections.ts'
 import { maxFrameBytes } from './frame-codec.ts'
 import type { ByeCode } from './machine-ports.ts'
-import { textFrame } from './websocket-frames.ts'
+import { DataFrameReader, type FrameReaderOwner } from './websocket-frame-reader.ts'
+import { renewFrameScratch, textFrame, writeScratch } from './websocket-frames.ts'
 
 /** The library's type definitions do not know `closeTimeout` yet, hence the wider type. */
 const serverOptions: ServerOptions & { closeTimeout: number } = {
@@ -34,7 +38,8 @@ export class WebSocketAcceptor {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, accepted: AcceptedSession): void {
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
       const { agent } = accepted
-      const channel = new WebSocketChannel(webSocket, socket)
+      const channel = new WebSocketChannel(webSocket, socket, agent, this.connections)
+      channel.readAhead()
       webSocket.on('message', (data: RawData) => {
         if (Buffer.isBuffer(data)) this.connections.received(agent, channel, data)
       })
@@ -46,14 +51,51 @@ export class WebSocketAcceptor {
   }
 }
 
-class WebSocketChannel implements Channel {
+type DataListener = (chunk: Buffer) => void
+
+class WebSocketChannel implements Channel, FrameReaderOwner {
   private readonly webSocket: WebSocket
   /** Beneath `webSocket`; whole text frames are written to it directly. */
   private readonly socket: Duplex
+  private readonly agent: number
+  private readonly connections: Connections
+  /** The library's own listener for what the socket reads. */
+  private library: DataListener | null = null
 
-  constructor(webSocket: WebSocket, socket: Duplex) {
+  constructor(webSocket: WebSocket, socket: Duplex, agent: number, connections: Connections) {
     this.webSocket = webSocket
     this.socket = socket
+    this.agent = agent
+    this.connections = connections
+  }
+
+  /** Puts a frame reader between the socket and the library, if the library listens as it is known to. */
+  readAhead(): void {
+    const { socket } = this
+    const listeners = socket.listeners('data')
+    if (listeners.length !== 1) return
+    const library = listeners[0] as DataListener
+    const reader = new DataFrameReader(this, 'server', maxFrameBytes)
+    const ahead: DataListener = (chunk) => void reader.read(chunk, chunk.length)
+    this.library = library
+    socket.removeListener('data', library)
+    socket.on('data', ahead)
+    // When the socket closes, the library reads what is left by itself.
+    socket.prependListener('close', () => socket.removeListener('data', ahead))
+  }
+
+  isReady(): boolean {
+    return this.isOpen() && !this.socket.isPaused()
+  }
+
+  message(bytes: Buffer, from: number, to: number): void {
+    this.connections.received(this.agent, this, bytes.subarray(from, to))
+  }
+
+  /** The library pauses the socket itself when it wants no more. */
+  pass(bytes: Buffer): boolean {
+    this.library?.call(this.socket, bytes)
+    return true
   }
 
   isOpen(): boolean {
@@ -67,7 +109,7 @@ class WebSocketChannel implements Channel {
   send(text: string): void {
     const frame = textFrame(text)
     if (frame === null) this.webSocket.send(text)
-    else this.socket.write(frame)
+    else writeScratch(this.socket, frame, renewFrameScratch)
   }
 
   part(code: ByeCode): void {

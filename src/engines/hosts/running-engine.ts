@@ -12,7 +12,7 @@ import type { EngineSemantics, ServerConfig } from '../engine.ts'
 import { loadEngine } from '../registry.ts'
 import type { EngineReading, EngineStartAnswer, EngineStartRequest } from './engine-host.ts'
 
-export const engineNodeFlags = ['--single-threaded-gc', '--max-semi-space-size=32'] as const
+export const engineNodeFlags = (process.env['EF'] ?? '--single-threaded-gc --max-semi-space-size=32').split(' ')
 
 const startTimeoutMs = 30_000
 const questionTimeoutMs = 10_000

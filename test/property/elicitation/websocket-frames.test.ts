@@ -1,8 +1,8 @@
-import { PassThrough, type Writable } from 'node:stream'
+import { Duplex, PassThrough, type Writable } from 'node:stream'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import * as library from 'ws'
-import { textFrame } from '../../../src/engines/elicitation/websocket-frames.ts'
+import { renewFrameScratch, textFrame, writeScratch } from '../../../src/engines/elicitation/websocket-frames.ts'
 
 /** The type definitions do not know the receiver. */
 const { Receiver } = library as typeof library & { Receiver: new (options: { isServer: boolean }) => Writable }
@@ -36,7 +36,7 @@ it('is read back by the library, frame after frame, at every length form', async
       fc.array(text, { maxLength: 4 }),
       fc.array(fc.nat(70_000), { maxLength: 4 }),
       async (texts, cuts) => {
-        const frames = texts.map((each) => textFrame(each) ?? Buffer.alloc(0))
+        const frames = texts.map((each) => Buffer.from(textFrame(each) ?? ''))
         expect(await received(Buffer.concat(frames), cuts)).toEqual(texts.map((each) => `false ${each}`))
       },
     ),
@@ -47,4 +47,28 @@ it('is read back by the library, frame after frame, at every length form', async
 it('leaves longer texts to the library', () => {
   expect(textFrame('x'.repeat(65_536))).toBeNull()
   expect(textFrame('é'.repeat(32_768))).toBeNull()
+})
+
+it('never writes over bytes that a socket still holds', () => {
+  const held: Buffer[] = []
+  let release: (() => void) | null = null
+  const slow = new Duplex({
+    read: () => undefined,
+    write(bytes: Buffer, _encoding, taken) {
+      held.push(bytes)
+      release = taken
+    },
+  })
+  let renewals = 0
+  const send = (text: string): void =>
+    writeScratch(slow, textFrame(text) ?? Buffer.alloc(0), () => {
+      renewals++
+      renewFrameScratch()
+    })
+  for (const text of ['first', 'second', 'third']) send(text)
+  textFrame('overwritten')
+  for (let turn = 0; turn < 3; turn++) release?.()
+  expect(held.map((bytes) => bytes.subarray(2).toString())).toEqual(['first', 'second', 'third'])
+  // Only the first was written from the scratch buffer; the others are copies of their own size.
+  expect(renewals).toBe(1)
 })
