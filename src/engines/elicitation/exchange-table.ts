@@ -1,12 +1,13 @@
 /**
  * All exchanges that a server knows: open ones, and ended ones for as long as a retry may ask for them.
  *
- * Ended exchanges are kept in the order they ended and leave by count or age, whichever comes first, so the
- * table is bounded however long the server runs. A retry is compared with the question byte for byte while the exchange is open
- * and by SHA-256 after its end: what is kept for long should be small, because the collector copies it.
+ * Open ones are objects; ended ones are records (ended-exchanges.ts) that leave by count, age or size, whichever comes first, so the
+ * table is bounded however long the server runs. A retry is compared with the question byte for byte while the exchange is
+ * open and by SHA-256 after its end.
  */
 import { hash } from 'node:crypto'
 import type { Outcome } from '../engine.ts'
+import { EndedExchanges, type EndedRecord } from './ended-exchanges.ts'
 import type { CompiledSchema } from './schema.ts'
 
 /**
@@ -36,7 +37,6 @@ export class Exchange {
   repeatNonce = 0
   /** A withdrawal that lost against an uncommitted answer and wins if that fails. */
   cancelWanted = false
-  endedAtMs = 0
   /** Server time of the ask leg in ns, for the `total` stage. */
   askServiceNs = 0
   wheelSlot = -1
@@ -59,36 +59,56 @@ export class Exchange {
     return this.bodySha256 === '' ? body === this.body : sha256(body) === this.bodySha256
   }
 
-  /** Keeps of the question what tells a retry from a conflict. */
-  letGo(): void {
+  /** What is kept of it after its end. Lets go of the question. */
+  end(): EndedRecord {
+    this.state = 'ended'
     this.bodySha256 = sha256(this.body)
     this.body = ''
     this.schema = null
+    const { id, requester, recipient, bodySha256: questionSha256, outcome, answerBody } = this
+    const { questionSequence, resultSequence } = this
+    return { id, requester, recipient, questionSha256, outcome, answerBody, questionSequence, resultSequence }
+  }
+
+  /** An ended exchange as its record has it, for a retry to be compared with. */
+  static fromRecord(record: EndedRecord): Exchange {
+    const exchange = new Exchange(record.id, record.requester, record.recipient, '', 0)
+    exchange.state = 'ended'
+    exchange.bodySha256 = record.questionSha256
+    exchange.outcome = record.outcome
+    exchange.answerBody = record.answerBody
+    exchange.questionSequence = record.questionSequence
+    exchange.resultSequence = record.resultSequence
+    return exchange
   }
 }
 
 function sha256(text: string): string {
-  return hash('sha256', text, 'base64url')
+  return hash('sha256', text, 'latin1')
 }
 
 export class ExchangeTable {
-  private readonly byId = new Map<string, Exchange>()
-  private readonly ended: (Exchange | undefined)[]
-  private endedFrom = 0
-  private endedCount = 0
+  /** A number is the slot of an ended one. */
+  private readonly byId = new Map<string, Exchange | number>()
+  private readonly ended: EndedExchanges
   private openCount = 0
   private readonly retentionMs: number
 
   constructor(retentionCount: number, retentionMs: number) {
-    this.ended = new Array<Exchange | undefined>(retentionCount)
     this.retentionMs = retentionMs
+    this.ended = new EndedExchanges(retentionCount, (id, slot) => {
+      // Of two with one id, which a log can hold if the first was forgotten long before, the newer one stays.
+      if (this.byId.get(id) === slot) this.byId.delete(id)
+    })
   }
 
+  /** An ended one is made anew from its record each time. */
   get(id: string): Exchange | undefined {
-    return this.byId.get(id)
+    const found = this.byId.get(id)
+    return typeof found === 'number' ? Exchange.fromRecord(this.ended.read(found)) : found
   }
 
-  /** Of two with one id, which a log can hold if the first was forgotten long before, the newer one is found. */
+  /** Of two with one id the newer one is found. */
   add(exchange: Exchange): void {
     this.byId.set(exchange.id, exchange)
     this.openCount++
@@ -105,29 +125,13 @@ export class ExchangeTable {
     return this.openCount
   }
 
+  /** Outcome, answer and sequences must be final. */
   retire(exchange: Exchange, nowMs: number): void {
-    exchange.state = 'ended'
-    exchange.letGo()
     this.openCount--
-    exchange.endedAtMs = nowMs
-    if (this.endedCount === this.ended.length) this.dropOldest()
-    this.ended[(this.endedFrom + this.endedCount) % this.ended.length] = exchange
-    this.endedCount++
+    this.byId.set(exchange.id, this.ended.add(exchange.end(), nowMs))
   }
 
   dropOlder(nowMs: number): void {
-    for (;;) {
-      const oldest = this.ended[this.endedFrom]
-      if (this.endedCount === 0 || oldest === undefined || oldest.endedAtMs + this.retentionMs > nowMs) return
-      this.dropOldest()
-    }
-  }
-
-  private dropOldest(): void {
-    const oldest = this.ended[this.endedFrom]
-    if (oldest !== undefined && this.byId.get(oldest.id) === oldest) this.byId.delete(oldest.id)
-    this.ended[this.endedFrom] = undefined
-    this.endedFrom = (this.endedFrom + 1) % this.ended.length
-    this.endedCount--
+    this.ended.dropOlder(nowMs - this.retentionMs)
   }
 }

@@ -103,13 +103,22 @@ export function decodeClientFrame(signed: Buffer, frame: ClientFrame): boolean {
   if (withBody && (frame.body.indexOf('\n') >= 0 || frame.body.indexOf('\r') >= 0)) return false
   switch (verb) {
     case 'ask':
-      return tokens.length === 8 && isExchangeId(frame.id) && isAgentName(frame.to) && isTtl(frame.ttlMs)
+      if (tokens.length !== 8 || !isExchangeId(frame.id) || !isAgentName(frame.to) || !isTtl(frame.ttlMs)) return false
+      frame.id = ownId(signed, tokens, frame.id)
+      return true
     case 'answer':
     case 'cancel':
       return tokens.length === 6 && isExchangeId(frame.id)
     default:
       return tokens.length === 5
   }
+}
+
+/** The id as a string of its own: a token is a slice that keeps its whole envelope alive, and the id of an ask is kept for long. */
+function ownId(signed: Buffer, tokens: readonly string[], id: string): string {
+  let at = 0
+  for (let index = 0; index < 5; index++) at += (tokens[index]?.length ?? 0) + 1
+  return signed.toString('latin1', at, at + id.length)
 }
 
 /** Beyond 2³¹−1 ms a timer would fire at once instead of late. */

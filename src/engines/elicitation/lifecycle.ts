@@ -237,8 +237,8 @@ export class Lifecycle {
 
   private endCommitted(exchange: Exchange, nonce: number, nowMs: number): void {
     const { requester, recipient, outcome } = exchange
-    this.table.retire(exchange, nowMs)
     exchange.resultSequence = this.agents.inboxOf(requester).push(exchange)
+    this.table.retire(exchange, nowMs)
     if (outcome === 'withdrawn') {
       if (nonce > 0) this.frameCommitted(requester, exchange, nonce)
     } else if (outcome !== 'expired') {

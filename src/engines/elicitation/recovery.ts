@@ -86,8 +86,8 @@ export function recovery(
     }
     exchange.outcome = outcome
     lifecycle.wheel.remove(exchange)
-    lifecycle.table.retire(exchange, nowMs - Math.max(0, wallMs - event.producedAtMs))
     exchange.resultSequence = agents.inboxOf(exchange.requester).head + 1
+    lifecycle.table.retire(exchange, nowMs - Math.max(0, wallMs - event.producedAtMs))
     push(exchange.requester, exchange)
   }
 

@@ -81,7 +81,9 @@ export class World implements LinkOwner {
     this.epoch++
     this.pending = []
     this.soon = []
-    const limits = { ...defaultLimits, maxAgents: 16, maxPendingRows: 1024, ...this.options.limits }
+    // Short delays, so that acknowledgements of their own are part of what is explored.
+    const delays = { ackDelayAskMs: 100, ackDelayAnswerMs: 1000 }
+    const limits = { ...defaultLimits, ...delays, maxAgents: 16, maxPendingRows: 1024, ...this.options.limits }
     const clock = { nowNs: () => this.nowNsValue, wallMs: () => wallOriginMs + Math.floor(this.nowNsValue / 1e6) }
     this.machine = new ElicitationMachine({
       authority: new SessionAuthority(this.secret, this.epoch),

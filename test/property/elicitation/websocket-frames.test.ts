@@ -51,12 +51,12 @@ it('leaves longer texts to the library', () => {
 
 it('never writes over bytes that a socket still holds', () => {
   const held: Buffer[] = []
-  let release: (() => void) | null = null
+  const releases: (() => void)[] = []
   const slow = new Duplex({
     read: () => undefined,
     write(bytes: Buffer, _encoding, taken) {
       held.push(bytes)
-      release = taken
+      releases.push(taken)
     },
   })
   let renewals = 0
@@ -67,7 +67,7 @@ it('never writes over bytes that a socket still holds', () => {
     })
   for (const text of ['first', 'second', 'third']) send(text)
   textFrame('overwritten')
-  for (let turn = 0; turn < 3; turn++) release?.()
+  for (let turn = 0; turn < 3; turn++) releases[turn]?.()
   expect(held.map((bytes) => bytes.subarray(2).toString())).toEqual(['first', 'second', 'third'])
   // Only the first was written from the scratch buffer; the others are copies of their own size.
   expect(renewals).toBe(1)
