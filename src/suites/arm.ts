@@ -3,7 +3,7 @@
  * exchange. The suite only sees "start", "play this round", "stop".
  */
 import type { EncodedSeries, EngineStats, ServerConfig } from '../engines/engine.ts'
-import { remoteEngine, startEngine, type RunningEngine } from '../engines/hosts/running-engine.ts'
+import { peerNodeFlags, remoteEngine, startEngine, type RunningEngine } from '../engines/hosts/running-engine.ts'
 import type { LoadStartRequest, LoadStartAnswer } from '../load/load-host.ts'
 import type { RoundPlan, RoundProgress, RoundReport } from '../load/round-plan.ts'
 import { noiseBetween, readMachineCpu, type MachineNoise } from '../measurement/machine-noise.ts'
@@ -36,8 +36,6 @@ export interface PlayedRound {
 const connectTimeoutMs = 120_000
 const controlTimeoutMs = 15_000
 
-const loadNodeFlags = (process.env['LF'] ?? '--single-threaded-gc --max-semi-space-size=32').split(' ')
-
 /** Shares of the machine's whole capacity above which a round is not trusted. */
 export const noiseLimits = { stealPercent: 5, foreignCpuPercent: 25 } as const
 
@@ -64,7 +62,7 @@ export class Arm {
     const load = startPeer(entryModule('load/load-host'), {
       kind: start.host,
       name: `load ${start.arm.label}`,
-      nodeFlags: loadNodeFlags,
+      nodeFlags: peerNodeFlags,
     })
     try {
       const request: LoadStartRequest = {

@@ -2,8 +2,8 @@
  * Starts an engine on its host (a thread, a child process) or points at one that somebody else runs (`url`),
  * and gives the suite the same few questions to ask of each.
  *
- * `--single-threaded-gc` on the child: on a machine whose cores carry both engine and load, parallel scavenges
- * share the engine's core and made most of the tail (p99 at 15,000 agents fell from about 130 to 60 ms).
+ * `--single-threaded-gc` on the children, engine and load alike: on a machine whose cores carry both, parallel scavenges of one
+ * take the core of the other and made most of the tail (p99 at 15,000 agents fell from about 130 to 60 ms).
  */
 import { LighthouseError } from '../../platform/errors.ts'
 import { entryModule } from '../../platform/modules.ts'
@@ -12,7 +12,7 @@ import type { EngineSemantics, ServerConfig } from '../engine.ts'
 import { loadEngine } from '../registry.ts'
 import type { EngineReading, EngineStartAnswer, EngineStartRequest } from './engine-host.ts'
 
-export const engineNodeFlags = (process.env['EF'] ?? '--single-threaded-gc --max-semi-space-size=32').split(' ')
+export const peerNodeFlags = ['--single-threaded-gc', '--max-semi-space-size=32'] as const
 
 const startTimeoutMs = 30_000
 const questionTimeoutMs = 10_000
@@ -41,7 +41,7 @@ export async function startEngine(start: EngineStart): Promise<RunningEngine> {
   const peer = startPeer(entryModule('engines/hosts/engine-host'), {
     kind: start.host,
     name: `engine ${start.label}`,
-    nodeFlags: engineNodeFlags,
+    nodeFlags: peerNodeFlags,
   })
   const request: EngineStartRequest = { engine: start.engine, config: start.config, scope: start.host }
   let answer: EngineStartAnswer
