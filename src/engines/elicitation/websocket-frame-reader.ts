@@ -98,7 +98,7 @@ export class DataFrameReader {
     if (at + 1 >= end) return cutHeader
     const second = bytes[at + 1] as number
     // A mask where none belongs, none where one does, or above 64 KiB: an error, which is the library's to report.
-    if ((second & maskBit) !== 0 !== this.masked || (second & 0x7f) > longLength) return notOurs
+    if (((second & maskBit) !== 0) !== this.masked || (second & 0x7f) > longLength) return notOurs
     const header = this.headerSize(second)
     if (at + header > end) return cutHeader
     const isLong = (second & 0x7f) === longLength

@@ -7,7 +7,13 @@ const record: fc.Arbitrary<EndedRecord> = fc.record({
   requester: fc.nat(9),
   recipient: fc.nat(9),
   questionSha256: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
-  outcome: fc.constantFrom('accept' as const, 'decline' as const, 'cancel' as const, 'expired' as const, 'withdrawn' as const),
+  outcome: fc.constantFrom(
+    'accept' as const,
+    'decline' as const,
+    'cancel' as const,
+    'expired' as const,
+    'withdrawn' as const,
+  ),
   answerBody: fc.oneof(
     fc.string({ unit: 'grapheme', maxLength: 40 }),
     fc.nat(32_000).map((length) => 'é€x'.repeat(Math.ceil(length / 3)).slice(0, length)),
@@ -45,7 +51,8 @@ describe('ended exchanges', () => {
             model.held.push({ slot, record: added, endedAtMs: nowMs })
             // What is held and what was just asked for, each with the worst case of its encoding, exceed the ring.
             const bytes = model.held.reduce((sum, { record: { answerBody } }) => sum + 3 * answerBody.length + 1, 0)
-            if (left > (before === capacity ? 1 : 0)) expect(bytes + 3 * 32_000 * 2).toBeGreaterThan(ended.answerCapacity)
+            if (left > (before === capacity ? 1 : 0))
+              expect(bytes + 3 * 32_000 * 2).toBeGreaterThan(ended.answerCapacity)
             if (age === 0) ended.dropOlder(nowMs - 60)
             if (age === 0) expect(model.held.every(({ endedAtMs }) => endedAtMs > nowMs - 60)).toBe(true)
             expect(ended.count).toBe(model.held.length)
@@ -62,7 +69,10 @@ describe('ended exchanges', () => {
     const ended = new EndedExchanges(300, () => drops++)
     for (let number = 0; number < 1000; number++) {
       const kept = { requester: 0, recipient: 1, questionSha256: 'q'.repeat(32), outcome: 'accept' as const }
-      ended.add({ ...kept, id: `x:a:${number}`, answerBody: 'y'.repeat(120), questionSequence: 1, resultSequence: 1 }, number)
+      ended.add(
+        { ...kept, id: `x:a:${number}`, answerBody: 'y'.repeat(120), questionSequence: 1, resultSequence: 1 },
+        number,
+      )
     }
     expect({ count: ended.count, drops }).toEqual({ count: 300, drops: 700 })
   })

@@ -34,7 +34,14 @@ function start(limits: Partial<MachineLimits> = {}): void {
     nonces: new NonceWindow(8),
     clock: { nowNs: () => nowMs * 1e6, wallMs: () => 1e12 + nowMs },
     stages,
-    limits: { ...defaultLimits, ackDelayAskMs: 100, ackDelayAnswerMs: 1000, maxAgents: 8, maxPendingRows: 64, ...limits },
+    limits: {
+      ...defaultLimits,
+      ackDelayAskMs: 100,
+      ackDelayAnswerMs: 1000,
+      maxAgents: 8,
+      maxPendingRows: 64,
+      ...limits,
+    },
     log: 'log',
     soon: null,
     sink: {
