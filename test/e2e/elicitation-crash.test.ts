@@ -75,7 +75,9 @@ describe.each(['turn', 'thread'])('kill -9 with group commit by %s', (batching) 
       await until(() => recorder.restored.length === (crash + 1) * agents, 'all sessions to come back', 20_000)
     }
     await until(() => recorder.results.length >= exchange, `${exchange} results`, 60_000)
-    await pause(1500)
+    await until(() => recorder.acknowledged.length >= 2 * exchange, 'every leg to be acknowledged', 20_000)
+    // Whatever came twice would come now.
+    await pause(500)
 
     // The test has bitten: sessions were lost, work was repeated, and something had been acknowledged before a crash.
     expect(recorder.lost.length).toBe(3 * agents)
