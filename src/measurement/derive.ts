@@ -13,7 +13,8 @@ import {
 } from '../statistics/decision.ts'
 import { quantile } from '../statistics/distribution.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { claimsFromJson, claimsSha256 } from './claims-file.ts'
+import { claimsFromJson, claimsSha256, type Claim } from './claims-file.ts'
+import { caseSections, type CaseSections, type JudgedLoad } from './derive-cases.ts'
 import { claimResults } from './derive-claims.ts'
 import { comparisons } from './derive-comparison.ts'
 import { engineResult } from './derive-engine.ts'
@@ -22,9 +23,10 @@ import { latenessBoundMs, sortRounds, type ArmRounds, type RoundInput, type Sort
 import { savings } from './derive-savings.ts'
 import { notAssessed, scopeOf } from './derive-scope.ts'
 import { targetResults } from './derive-targets.ts'
-import type { GeneratorResult, ResultsDocument, TargetResult } from './results-document.ts'
+import type { GeneratorResult, ResultsDocument } from './results-document.ts'
 import type { RoundEvidence, RunManifest } from './round-evidence.ts'
-import { targetsFromJson, targetsSha256 } from './targets-file.ts'
+import { caseViews, judgedCase } from './run-cases.ts'
+import { targetsFromJson, targetsSha256, type Target } from './targets-file.ts'
 
 export type { RoundInput } from './derive-rounds.ts'
 
@@ -47,7 +49,19 @@ export function deriveResults(input: DerivationInput): ResultsDocument {
   requireDeclared('targets.json', targetsSha256(targets), manifest.targets.sha256)
   requireDeclared('claims.json', claimsSha256(claims), manifest.claims.sha256)
 
-  const sorted = sortRounds(manifest, input.rounds, latenessBoundMs(targets, manifest.profile))
+  const views = caseViews(manifest, input.rounds)
+  const judgedView = judgedCase(views)
+  const judged = judge(judgedView?.manifest ?? manifest, judgedView?.rounds ?? input.rounds, targets)
+  if (judgedView === undefined) return documentOf(judged, manifest, claims, {})
+  const cases = views.map((view) => ({
+    view,
+    judged: view === judgedView ? judged : judge(view.manifest, view.rounds, targets),
+  }))
+  return documentOf(judged, manifest, claims, caseSections(manifest, cases))
+}
+
+function judge(manifest: RunManifest, rounds: readonly RoundInput[], targets: readonly Target[]): JudgedLoad {
+  const sorted = sortRounds(manifest, rounds, latenessBoundMs(targets, manifest.profile))
   const candidate = sorted.arms.at(-1)
   if (candidate === undefined) throw new LighthouseError('RUN_DIRECTORY', 'run.json names no engine')
   const required = Math.max(requiredRounds(manifest.profile, manifest.plan.rounds), manifest.plan.minimumRounds)
@@ -56,31 +70,43 @@ export function deriveResults(input: DerivationInput): ResultsDocument {
     validRounds >= required
       ? ''
       : `the run is INVALID: ${validRounds} of ${manifest.plan.rounds} planned rounds are valid, a decision needs ${required}`
-
   const run = { manifest, arms: sorted.arms, invalidReason }
-  const judged = targetResults(targets, run)
-  const decision = decisionOf(manifest, sorted, judged, validRounds, required)
+  return { run, sorted, candidate, targets: targetResults(targets, run), validRounds, required }
+}
+
+/** `manifest` is the whole run's, `judged` of the load that the decision is about. */
+function documentOf(
+  judged: JudgedLoad,
+  manifest: RunManifest,
+  claims: readonly Claim[],
+  sections: CaseSections,
+): ResultsDocument {
+  const { run, sorted, candidate, targets } = judged
+  const decision = decisionOf(judged, sections.candidateRounds, sections.unknownLedger)
+  const unknownLedger = sections.unknownLedger ?? sorted.unknownLedger
   return {
     schemaVersion: 1,
     runId: manifest.runId,
-    suite: 'comparison',
+    suite: manifest.suite,
     profile: manifest.profile,
-    scope: scopeOf(manifest, candidate, validRounds),
+    scope: scopeOf(run.manifest, candidate, judged.validRounds),
     decision: decision.decision,
     exitCode: decision.exitCode,
-    decisionReasons: [...decision.reasons, ...findings(manifest, sorted.arms)],
+    decisionReasons: [...decision.reasons, ...findings(manifest, sorted.arms), ...(sections.findings ?? [])],
     conditions: decision.conditions,
-    notAssessed: notAssessed(manifest, candidate, judged, invalidReason),
+    notAssessed: [...notAssessed(run.manifest, candidate, targets, run.invalidReason), ...(sections.notAssessed ?? [])],
     seed: manifest.seed,
     engines: sorted.arms.map((arm) => engineResult(arm, arm === candidate ? 'candidate' : 'baseline')),
     comparisons: comparisons(sorted.arms),
     savings: savings(sorted.arms),
-    targets: judged,
+    targets,
     claims: claimResults(claims, run),
-    generator: generatorOf(sorted, invalidReason),
-    ledger: { state: sorted.unknownLedger.length === 0 ? 'COMPLETE' : 'UNKNOWN', reasons: sorted.unknownLedger },
-    invalidRounds: sorted.invalid,
-    plannedRounds: manifest.plan.rounds,
+    generator: generatorOf(sorted, run.invalidReason),
+    ledger: { state: unknownLedger.length === 0 ? 'COMPLETE' : 'UNKNOWN', reasons: unknownLedger },
+    invalidRounds: sections.invalidRounds ?? sorted.invalid,
+    plannedRounds: run.manifest.plan.rounds,
+    ...(sections.cases === undefined ? {} : { cases: sections.cases }),
+    ...(sections.scaling === undefined ? {} : { scaling: sections.scaling }),
     environment: manifest.environment,
   }
 }
@@ -92,22 +118,20 @@ function requireDeclared(file: string, found: string, declared: string): void {
   })
 }
 
+/** Broken delivery counts wherever it happened in the run, so its rounds may be more than those of the judged load. */
 function decisionOf(
-  manifest: RunManifest,
-  sorted: SortedRounds,
-  targets: readonly TargetResult[],
-  validRounds: number,
-  required: number,
+  { run, sorted, candidate, targets, validRounds, required }: JudgedLoad,
+  candidateRounds: readonly RoundEvidence[] = candidate.all,
+  unknownLedger: readonly string[] = sorted.unknownLedger,
 ): DecisionResult {
-  const candidate = sorted.arms.at(-1)
   return decide({
-    candidate: candidate?.arm.label ?? '',
-    candidateRounds: (candidate?.all ?? []).map(delivered),
-    orderDeclared: candidate?.arm.semantics.ordering === 'per-pair',
+    candidate: candidate.arm.label,
+    candidateRounds: candidateRounds.map(delivered),
+    orderDeclared: candidate.arm.semantics.ordering === 'per-pair',
     validRounds,
     requiredRounds: required,
-    plannedRounds: manifest.plan.rounds,
-    unknownLedger: sorted.unknownLedger,
+    plannedRounds: run.manifest.plan.rounds,
+    unknownLedger,
     targets: targets.map(({ expression, title, verdict, mandatory, reason, value, low, high, unit }) => ({
       expression,
       title,

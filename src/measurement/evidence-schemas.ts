@@ -5,7 +5,7 @@
  * equal to the interfaces of `round-evidence.ts`: neither can change without the other.
  */
 import { z } from 'zod'
-import { durabilities, type EngineSemantics } from './vocabulary.ts'
+import { durabilities, suites, type EngineSemantics } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
 import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence, RunManifest } from './round-evidence.ts'
 
@@ -123,6 +123,17 @@ export const roundEvidenceSchema = z.strictObject({
   client: named(z.number()),
   engineStats: named(z.number().nullable()),
   resources: resourcesSchema,
+  connectsPerSecond: amount.exactOptional(),
+})
+
+const caseSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  agents: count,
+  ratePerSecond: amount,
+  loadModel: z.enum(['open', 'closed']),
+  roundDurationMs: amount,
+  firstRound: count,
+  rounds: count,
 })
 
 const planSchema = z.strictObject({
@@ -139,6 +150,11 @@ const planSchema = z.strictObject({
   loadModel: z.enum(['open', 'closed']),
   durability: text,
   order: z.array(z.array(label).max(64)).max(100_000),
+  cases: z.array(caseSchema).min(1).max(1000).exactOptional(),
+  skippedCases: z
+    .array(z.strictObject({ name: text, reason: line }))
+    .max(1000)
+    .exactOptional(),
 })
 
 const sourceSchema = z.strictObject({ source: line, sha256: z.string().regex(/^[0-9a-f]{64}$/) })
@@ -146,7 +162,7 @@ const sourceSchema = z.strictObject({ source: line, sha256: z.string().regex(/^[
 export const runManifestSchema = z.strictObject({
   schemaVersion: z.literal(knownSchemaVersion),
   runId: text,
-  suite: z.literal('comparison'),
+  suite: z.enum(suites),
   profile: z.enum(['smoke', 'standard', 'full']),
   startedAt: text,
   seed: text,

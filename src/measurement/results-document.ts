@@ -2,7 +2,7 @@
  * The shape of `results.json`, schema version 1: what a run found. Milliseconds, microseconds and bytes
  * are named in the keys. `null` means "not known or not demonstrated", never zero.
  */
-import type { EngineSemantics } from './vocabulary.ts'
+import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Decision, TargetVerdict } from '../statistics/verdict.ts'
 
 export type Interval = readonly [low: number | null, high: number | null]
@@ -162,12 +162,55 @@ export interface InvalidRound {
   readonly round: number
   readonly engine: string
   readonly reasons: readonly string[]
+  /** Name of the case; absent in a run of one load. */
+  readonly case?: string
+}
+
+/** One load of a run that has several; the figures of its engines as they would stand in a run of their own. */
+export interface CaseResult {
+  readonly name: string
+  readonly agents: number
+  readonly ratePerSecond: number
+  readonly loadModel: 'open' | 'closed'
+  readonly plannedRounds: number
+  readonly engines: readonly EngineResult[]
+  readonly generator: { readonly cpuPercent: number | null; readonly latenessP99Ms: number | null }
+}
+
+export const growthMetrics = ['rssBytes', 'openConnections', 'databaseQueriesPerSecond'] as const
+/** How a figure of an engine grows with the number of agents, by least squares over the valid rounds of all loads. */
+export interface GrowthResult {
+  readonly engine: string
+  readonly metric: (typeof growthMetrics)[number]
+  readonly perAgent: number | null
+  readonly low: number | null
+  readonly high: number | null
+  readonly n: number
+  readonly shape: 'linear' | 'curved' | 'NOT_DEMONSTRATED'
+  /** The larger of two measures of how far the figures leave the line, in percent of their range. */
+  readonly departurePercent: number | null
+  /** Why nothing was demonstrated; empty otherwise. */
+  readonly reason: string
+}
+
+export interface ScalingResult {
+  readonly growth: readonly GrowthResult[]
+  /** Per engine and load: sessions opened per second, and the share of exchanges that completed. */
+  readonly levels: readonly {
+    readonly case: string
+    readonly engine: string
+    readonly connectsPerSecond: number | null
+    readonly successShare: number | null
+    readonly databaseQueriesPerExchange: number | null
+    /** Below 95 % of success a warning, below 90 % the engine is not put to larger loads. */
+    readonly state: 'held' | 'warning' | 'stopped' | 'not played'
+  }[]
 }
 
 export interface ResultsDocument {
   readonly schemaVersion: 1
   readonly runId: string
-  readonly suite: 'comparison'
+  readonly suite: Suite
   readonly profile: 'smoke' | 'standard' | 'full'
   /** In words: what the decision covers, e.g. "100 agents, 200 exchanges/s, 10 × 3 s, websocket, loopback". */
   readonly scope: string
@@ -188,7 +231,11 @@ export interface ResultsDocument {
   readonly generator: GeneratorResult
   readonly ledger: { readonly state: 'COMPLETE' | 'UNKNOWN'; readonly reasons: readonly string[] }
   readonly invalidRounds: readonly InvalidRound[]
+  /** Of the load that the decision is about. */
   readonly plannedRounds: number
+  /** Every load of a suite that has several, in the order of play. */
+  readonly cases?: readonly CaseResult[]
+  readonly scaling?: ScalingResult
   readonly environment: Environment
 }
 

@@ -6,7 +6,7 @@
  * Tags of `histograms.hlog`: `delivery`, `roundTrip`, `serviceTime` (microseconds, one line per 1 s block of
  * the schedule, in order), `lateness` (microseconds, one line), `stage.<name>` (nanoseconds, one line).
  */
-import type { EngineSemantics } from './vocabulary.ts'
+import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
 
 export interface RoundEvidence {
@@ -28,6 +28,20 @@ export interface RoundEvidence {
   readonly client: Readonly<Record<string, number>>
   readonly engineStats: Readonly<Record<string, number | null>>
   readonly resources: ResourceSummary
+  /** Sessions opened per second before the first round of a case; absent where no case says how many agents there are. */
+  readonly connectsPerSecond?: number
+}
+
+/** A part of a run with a load of its own. Its rounds are consecutive, and a round's number tells its case. */
+export interface CasePlan {
+  /** Unique in the run; letters, digits and hyphens. */
+  readonly name: string
+  readonly agents: number
+  readonly ratePerSecond: number
+  readonly loadModel: 'open' | 'closed'
+  readonly roundDurationMs: number
+  readonly firstRound: number
+  readonly rounds: number
 }
 
 export interface RoundAudit {
@@ -70,7 +84,7 @@ export interface EngineArm {
 export interface RunManifest {
   readonly schemaVersion: 1
   readonly runId: string
-  readonly suite: 'comparison'
+  readonly suite: Suite
   readonly profile: 'smoke' | 'standard' | 'full'
   readonly startedAt: string
   readonly seed: string
@@ -89,6 +103,10 @@ export interface RunManifest {
     readonly durability: string
     /** Order of engine labels in each round, drawn from the seed. */
     readonly order: readonly (readonly string[])[]
+    /** Of a suite with several loads, in the order of play; `agents` and the other sizes above are those of the last. */
+    readonly cases?: readonly CasePlan[]
+    /** What was asked for and cannot be done on this machine. */
+    readonly skippedCases?: readonly { readonly name: string; readonly reason: string }[]
   }
   readonly engines: readonly EngineArm[]
   readonly targets: { readonly source: string; readonly sha256: string }

@@ -17,3 +17,7 @@ export interface EngineSemantics {
   /** Whether the engine itself tells the requester, once, that the deadline has passed. */
   readonly expiry: 'engine' | 'client'
 }
+
+export const suites = ['comparison', 'scaling'] as const
+/** The question a run puts to its engines. */
+export type Suite = (typeof suites)[number]

@@ -14,8 +14,38 @@ export interface OutlinePlan {
   readonly diskBytes: number
 }
 
+export interface CaseOutlinePlan extends Pick<OutlinePlan, 'engines' | 'host' | 'durationMs' | 'diskBytes'> {
+  readonly cases: readonly {
+    readonly name: string
+    readonly agents: number
+    readonly ratePerSecond: number
+    readonly loadModel: 'open' | 'closed'
+    readonly rounds: number
+    readonly roundDurationMs: number
+  }[]
+  readonly skippedCases: readonly { readonly name: string; readonly reason: string }[]
+}
+
+const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
+
+/** Of a suite with several loads. */
+export function caseOutlineLines(plan: CaseOutlinePlan): string[] {
+  return [
+    `Engines:   ${plan.engines.map(({ label, role }) => `${label} (${role})`).join(', ')}`,
+    ...plan.cases.map(
+      (each) =>
+        `Load:      ${each.name}: ${count(each.agents)} agents, ${Number(each.ratePerSecond.toPrecision(4))} exchanges/s, ` +
+        `${each.loadModel} loop, ${each.rounds} × ${seconds(each.roundDurationMs)} per engine`,
+    ),
+    ...plan.skippedCases.map(({ name, reason }) => `SKIPPED:   ${name}: ${reason}`),
+    `Host:      ${plan.host}`,
+    `Duration:  about ${seconds(plan.durationMs)}`,
+    `Disk:      up to about ${bytes(plan.diskBytes)}`,
+    'Nothing was started.',
+  ]
+}
+
 export function outlineLines(plan: OutlinePlan): string[] {
-  const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
   return [
     `Engines:   ${plan.engines.map(({ label, role }) => `${label} (${role})`).join(', ')}`,
     `Load:      ${count(plan.agents)} agents, ${plan.ratePerSecond} exchanges/s, open loop`,

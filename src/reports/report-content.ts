@@ -15,6 +15,7 @@ import {
 import type { Decision } from '../statistics/verdict.ts'
 import { engineSection } from './engine-section.ts'
 import { savingSection } from './saving-section.ts'
+import { scalingSections } from './scaling-section.ts'
 import type { Cell, ReportContent, Section, Tone } from './report-model.ts'
 import { amount, amountInterval, bytes, count, duration, percent, share, unknown } from './numbers.ts'
 
@@ -40,6 +41,7 @@ export function reportContent(results: ResultsDocument): ReportContent {
       ...results.conditions.map(({ id, text }) => ({ text: `Condition ${id}: ${text}`, tone: 'doubt' as const })),
     ],
     sections: [
+      ...scalingSections(results),
       engineSection(results),
       ...results.engines.flatMap(stageSection),
       savingSection(results),
@@ -100,7 +102,7 @@ function generatorSection(results: ResultsDocument): Section {
         : { text: `The generator did not keep up: ${generator.reasons.join('; ')}.`, tone: 'bad' },
       { text: ledgerText, tone: ledger.state === 'COMPLETE' ? 'good' : 'bad' },
       ...invalidRounds.map((round) => ({
-        text: `Round ${round.round + 1} of ${round.engine} is INVALID and does not count: ${round.reasons.join('; ')}.`,
+        text: `Round ${round.round + 1} of ${round.engine}${round.case === undefined ? '' : `, ${round.case},`} is INVALID and does not count: ${round.reasons.join('; ')}.`,
         tone: 'doubt' as const,
       })),
     ],

@@ -39,6 +39,8 @@ export interface ComparisonPlan {
   readonly seed: string
   readonly runId: string
   readonly latenessBoundMs: number
+  /** Number of the first round, where the run has others before; 0 by default. */
+  readonly firstRound?: number
   /** Engine labels in the order of play, per round. */
   readonly order: readonly (readonly string[])[]
   /** Rounds are repeated while this much time has not passed since the start; null for no bound. */
@@ -88,7 +90,8 @@ export async function playComparison(
       if (plan.warmupMs > 0)
         await arm.play(roundPlan(plan, arm, { round: 0, attempt: 0, durationMs: plan.warmupMs, kind: 'w' }))
     }
-    for (const [round, labels] of plan.order.entries()) {
+    for (const [place, labels] of plan.order.entries()) {
+      const round = (plan.firstRound ?? 0) + place
       for (const label of labels) {
         const arm = byLabel.get(label)
         if (arm === undefined) throw new LighthouseError('INTERNAL', `no arm is called ${label}`)

@@ -1,0 +1,98 @@
+/**
+ * What a run of several loads publishes beside the load that the decision is about: every load with its engines, what of it
+ * was not valid, and findings that speak of the run as a whole.
+ */
+import { quantile } from '../statistics/distribution.ts'
+import { engineResult } from './derive-engine.ts'
+import { significant } from './derive-figures.ts'
+import type { ArmRounds, SortedRounds } from './derive-rounds.ts'
+import { scalingResult } from './derive-scaling.ts'
+import type { JudgedRun } from './derive-targets.ts'
+import type { CaseResult, InvalidRound, ResultsDocument, ScalingResult, TargetResult } from './results-document.ts'
+import type { RoundEvidence, RunManifest } from './round-evidence.ts'
+import { stopBelowSuccess, warnBelowSuccess, type CaseView } from './run-cases.ts'
+
+/** One load: its rounds sorted, its targets judged. */
+export interface JudgedLoad {
+  readonly run: JudgedRun
+  readonly sorted: SortedRounds
+  readonly candidate: ArmRounds
+  readonly targets: readonly TargetResult[]
+  readonly validRounds: number
+  readonly required: number
+}
+
+export interface JudgedCase {
+  readonly view: CaseView
+  readonly judged: JudgedLoad
+}
+
+/** What the cases of a run add to its document; everything is absent in a run of one load. */
+export interface CaseSections {
+  readonly cases?: readonly CaseResult[]
+  readonly scaling?: ScalingResult
+  /** Of all loads. */
+  readonly candidateRounds?: readonly RoundEvidence[]
+  readonly unknownLedger?: readonly string[]
+  readonly invalidRounds?: readonly InvalidRound[]
+  readonly findings?: readonly string[]
+  readonly notAssessed?: ResultsDocument['notAssessed']
+}
+
+export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[]): CaseSections {
+  const scaling = manifest.suite === 'scaling' ? scalingResult(manifest, cases) : undefined
+  return {
+    cases: cases.map(caseResult),
+    ...(scaling === undefined ? {} : { scaling }),
+    candidateRounds: cases.flatMap(({ judged }) => judged.candidate.all),
+    unknownLedger: cases.flatMap(({ view, judged }) =>
+      judged.sorted.unknownLedger.map((why) => `${view.plan.name}: ${why}`),
+    ),
+    invalidRounds: cases.flatMap(({ view, judged }) =>
+      judged.sorted.invalid.map((round) => ({ ...round, case: view.plan.name })),
+    ),
+    findings: scaling === undefined ? [] : scalingFindings(scaling),
+    notAssessed: (manifest.plan.skippedCases ?? []).map(({ name, reason }) => ({
+      what: `${name}, SKIPPED: ${reason}`,
+      command: 'lighthouse doctor',
+    })),
+  }
+}
+
+function caseResult({ view, judged }: JudgedCase): CaseResult {
+  const { name, agents, ratePerSecond, loadModel, rounds } = view.plan
+  const { arms } = judged.sorted
+  const valid = arms.flatMap((arm) => arm.valid)
+  const most = (figures: readonly number[]): number | null =>
+    figures.length === 0 ? null : significant(Math.max(...figures))
+  return {
+    name,
+    agents,
+    ratePerSecond,
+    loadModel,
+    plannedRounds: rounds,
+    engines: arms.map((arm) => engineResult(arm, arm.arm.role)),
+    generator: {
+      cpuPercent: most(valid.map(({ evidence }) => evidence.audit.cpuPercent)),
+      latenessP99Ms: most(
+        valid.flatMap(({ lateness }) => {
+          const us = quantile(lateness, 0.99)
+          return us === null ? [] : [us / 1000]
+        }),
+      ),
+    },
+  }
+}
+
+function scalingFindings({ levels }: ScalingResult): string[] {
+  return levels.flatMap(({ case: name, engine, state, successShare }) => {
+    const share = successShare === null ? '' : `${significant(successShare * 100)} %`
+    if (state === 'stopped')
+      return [
+        `finding: ${engine} completed ${share} at ${name}, below ${stopBelowSuccess * 100} %, and was not put to larger loads`,
+      ]
+    if (state === 'warning')
+      return [`finding: ${engine} completed ${share} at ${name}, below ${warnBelowSuccess * 100} %`]
+    return []
+  })
+}

@@ -1,0 +1,214 @@
+/**
+ * One scaling run from settings to a finished run directory: level after level, engine after engine, each on hosts of its own.
+ * An engine that completes less than 90 % of a level is not put to larger ones. Every round is on disk before the next begins.
+ */
+import { drainGraceMs } from './arm-timing.ts'
+import type { Arm, PlayedRound } from './arm.ts'
+import type { PlannedArm } from './comparison-plan.ts'
+import { playComparison, type ComparisonHooks, type ComparisonOutcome } from './comparison.ts'
+import type { RunEvents } from './run-events.ts'
+import { closeAll, manifestOf, NoiseLog, openArm, publish, validateEngines } from './run-frame.ts'
+import type { FinishedRun, SuiteRequest } from './run-frame.ts'
+import { estimateScalingMs, planScaling, type ScalingPlan, type ScalingSizes } from './scaling.ts'
+import { claimsText } from '../measurement/claims-file.ts'
+import { latenessBoundMs } from '../measurement/derive-rounds.ts'
+import { collectEnvironment, completeEnvironment } from '../measurement/environment.ts'
+import { stageLines } from '../measurement/histogram-log.ts'
+import type { CasePlan, RoundEvidence } from '../measurement/round-evidence.ts'
+import { createRunDirectory } from '../measurement/run-directory.ts'
+import { stopBelowSuccess, successShare } from '../measurement/run-cases.ts'
+import { targetsText } from '../measurement/targets-file.ts'
+import { newRunId, utcTimestamp } from '../measurement/utc-time.ts'
+import { clockOrigin, delay, systemClock, type Clock } from '../platform/clock.ts'
+import { LighthouseError } from '../platform/errors.ts'
+import { seededRandom } from '../platform/random.ts'
+
+export interface ScalingRequest extends SuiteRequest {
+  readonly sizes: ScalingSizes
+  readonly minimumRounds: number
+  readonly coolDownMs: number
+}
+
+export interface ScalingOutline extends ScalingPlan {
+  readonly host: 'thread' | 'process'
+  readonly durationMs: number
+  readonly diskBytes: number
+}
+
+const diskBytesPerBlock = 16_000
+
+export async function outlineScaling(request: ScalingRequest): Promise<ScalingOutline> {
+  const environment = await collectEnvironment(request.projectFolder)
+  const labels = request.arms.map(({ label }) => label)
+  const plan = planScaling(request.sizes, labels, request.seed, environment.descriptorLimit.value)
+  const grace = request.arms.map((arm) => drainGraceMs(arm))
+  const blocks = plan.cases.reduce((sum, each) => sum + each.rounds * Math.ceil(each.roundDurationMs / 1000), 0)
+  return {
+    ...plan,
+    host: request.host,
+    durationMs: estimateScalingMs(plan, grace, request.warmupMs, request.coolDownMs),
+    diskBytes: blocks * request.arms.length * diskBytesPerBlock,
+  }
+}
+
+export async function runScaling(
+  request: ScalingRequest,
+  events: RunEvents,
+  signal: AbortSignal,
+): Promise<FinishedRun> {
+  await validateEngines(request)
+  const outline = await outlineScaling(request)
+  for (const { name, reason } of outline.skippedCases) events.note(`${name} SKIPPED: ${reason}`)
+  const origin = clockOrigin()
+  const clock = systemClock(origin)
+  const startedAtMs = clock.wallMs()
+  const runId = newRunId(startedAtMs, seededRandom(`${request.seed}/run-id/${startedAtMs}`))
+  const environment = await collectEnvironment(request.projectFolder)
+  const directory = createRunDirectory(request.outputFolder, runId)
+  events.started(runId, directory.path, request.seed)
+  const engines = await describeEngines(request, outline, origin, events)
+  const last = outline.cases.at(-1)
+  if (last === undefined) throw new LighthouseError('INTERNAL', 'a scaling plan without cases')
+  const { cases, skippedCases, order } = outline
+  const manifest = manifestOf(request, {
+    runId,
+    startedAtMs,
+    suite: 'scaling',
+    sizes: {
+      agents: last.agents,
+      ratePerSecond: last.ratePerSecond,
+      rounds: last.firstRound + last.rounds,
+      minimumRounds: request.minimumRounds,
+      roundDurationMs: last.roundDurationMs,
+      order,
+      cases,
+      ...(skippedCases.length === 0 ? {} : { skippedCases }),
+    },
+    engines,
+    environment,
+  })
+  directory.start(manifest, targetsText(request.targets.items), claimsText(request.claims.items))
+  const noise = new NoiseLog()
+  const levels = new LevelPlayer({ request, outline, runId, origin, clock, events, signal }, (played, connects) => {
+    noise.add(played)
+    const evidence: RoundEvidence = { ...played.evidence, connectsPerSecond: connects }
+    directory.writeRound(evidence, played.hlog + stageLines(played.stages, evidence.durationMs))
+    events.roundDone(evidence)
+  })
+  const ended = await levels.playAll()
+  directory.updateManifest({
+    ...manifest,
+    environment: completeEnvironment(environment, noise.worst()),
+    finishedAt: utcTimestamp(clock.wallMs()),
+    ...(ended === 'complete' ? {} : { interrupted: true }),
+  })
+  return { results: publish(directory), runDirectory: directory.path, ended }
+}
+
+/** What the engines say of themselves, before the first level: each is started once with two agents. */
+async function describeEngines(
+  request: ScalingRequest,
+  outline: ScalingOutline,
+  clockOriginMs: number,
+  events: RunEvents,
+): Promise<ReturnType<Arm['describe']>[]> {
+  const arms: Arm[] = []
+  try {
+    for (const arm of request.arms) {
+      arms.push(await openArm(request, { arm, agents: 2, host: outline.host, clockOrigin: clockOriginMs }, events))
+    }
+    return arms.map((arm) => arm.describe())
+  } finally {
+    await closeAll(arms, events)
+  }
+}
+
+interface LevelParts {
+  readonly request: ScalingRequest
+  readonly outline: ScalingOutline
+  readonly runId: string
+  readonly origin: number
+  readonly clock: Clock
+  readonly events: RunEvents
+  readonly signal: AbortSignal
+}
+
+class LevelPlayer {
+  private readonly parts: LevelParts
+  private readonly onRound: (played: PlayedRound, connectsPerSecond: number) => void
+  private readonly stopped = new Set<string>()
+  private readonly startNs: number
+
+  constructor(parts: LevelParts, onRound: (played: PlayedRound, connectsPerSecond: number) => void) {
+    this.parts = parts
+    this.onRound = onRound
+    this.startNs = parts.clock.nowNs()
+  }
+
+  async playAll(): Promise<ComparisonOutcome['ended']> {
+    const { outline, request, signal } = this.parts
+    for (const [index, level] of outline.cases.entries()) {
+      for (const label of outline.order[level.firstRound] ?? []) {
+        const arm = request.arms.find((each) => each.label === label)
+        if (arm === undefined || this.stopped.has(label)) continue
+        if (signal.aborted) return 'interrupted'
+        const ended = await this.playLevel(level, arm)
+        if (ended !== 'complete') return ended
+      }
+      if (request.coolDownMs > 0 && index < outline.cases.length - 1) await delay(request.coolDownMs, signal)
+    }
+    return signal.aborted ? 'interrupted' : 'complete'
+  }
+
+  private async playLevel(level: CasePlan, planned: PlannedArm): Promise<ComparisonOutcome['ended']> {
+    const { request, outline, events, origin, clock, signal } = this.parts
+    const opened = await openArm(
+      request,
+      { arm: planned, agents: level.agents, host: outline.host, clockOrigin: origin },
+      events,
+    )
+    const evidence: RoundEvidence[] = []
+    const hooks: ComparisonHooks = {
+      onWarmup: () => undefined,
+      onRoundStart: (engine, round, attempt) => events.roundStart(`${engine}, ${level.name}`, round, attempt),
+      onRound: (played) => {
+        evidence.push(played.evidence)
+        this.onRound(played, opened.connectPerSecond)
+      },
+    }
+    try {
+      const { ended } = await playComparison(this.levelPlan(level, planned.label), [opened], hooks, clock, signal)
+      const share = successShare(evidence)
+      if (share !== null && share < stopBelowSuccess) {
+        this.stopped.add(planned.label)
+        events.note(
+          `${planned.label} completed ${(share * 100).toFixed(1)} % at ${level.name}; it is not put to larger loads`,
+        )
+      }
+      return ended
+    } finally {
+      await closeAll([opened], events)
+    }
+  }
+
+  private levelPlan(level: CasePlan, label: string): Parameters<typeof playComparison>[0] {
+    const { request, outline, runId, clock } = this.parts
+    const elapsedMs = (clock.nowNs() - this.startNs) / 1e6
+    const leftMs = (until: number): number => Math.max(0, until - elapsedMs)
+    return {
+      rounds: level.rounds,
+      firstRound: level.firstRound,
+      roundDurationMs: level.roundDurationMs,
+      warmupMs: level.loadModel === 'closed' ? 0 : request.warmupMs,
+      workload: { ...request.workload, agents: level.agents, ratePerSecond: level.ratePerSecond },
+      pacing: request.pacing,
+      loadModel: level.loadModel,
+      seed: request.seed,
+      runId,
+      latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
+      order: Array.from({ length: level.rounds }, () => [label]),
+      repeatUntilMs: leftMs(Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity)),
+      budgetMs: request.timeBudgetMs === null ? null : leftMs(request.timeBudgetMs),
+    }
+  }
+}
