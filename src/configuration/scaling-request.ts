@@ -23,7 +23,8 @@ const standardLevels = [10, 50, 100, 500, 1000, 2500, 5000, 10_000, 15_000]
 const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
   smoke: {
     levels: [10, 50],
-    ratePerAgentPerSecond: 1,
+    // The last level must offer the 299 exchanges that a bound of p99 needs.
+    ratePerAgentPerSecond: 4,
     rounds: 1,
     judgedRounds: 3,
     roundDurationMs: 1000,

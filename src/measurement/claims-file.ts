@@ -13,6 +13,7 @@ import { latencySeries } from '../statistics/target-expression.ts'
 import { canonicalSha256, documentText } from './canonical-json.ts'
 import { parseDeclaration, readDeclarationText, usage } from './declaration-file.ts'
 import { oneLine } from './targets-file.ts'
+import { growthMetrics } from './results-document.ts'
 
 /** `polling` is the arm of that name whose interval is the 1 s that the documents speak of; tuned arms are not meant. */
 const engines = z.enum(['polling', 'elicitation'])
@@ -51,6 +52,11 @@ const testShape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('agentLimit'), engine: engines, agents: positive.int() }),
   z.strictObject({ kind: z.literal('agentCapability'), engine: engines, agents: positive.int() }),
   z.strictObject({ kind: z.literal('queriesPerPoll'), engine: engines }),
+  z.strictObject({
+    kind: z.literal('linearGrowth'),
+    engine: engines,
+    metrics: z.array(z.enum(growthMetrics)).min(1).max(growthMetrics.length),
+  }),
 ])
 export type ClaimTest = z.infer<typeof testShape>
 
@@ -67,6 +73,11 @@ export const suiteNames = [
   'migration',
 ] as const
 
+/** The suite whose runs hold what a test looks at. */
+function suiteOfTest(test: ClaimTest): 'comparison' | 'scaling' {
+  return test.kind === 'linearGrowth' ? 'scaling' : 'comparison'
+}
+
 const claimShape = z
   .strictObject({
     id: z.string().regex(/^[a-z][a-z0-9-]{0,59}$/, 'must be lower-case letters, digits and hyphens'),
@@ -76,14 +87,17 @@ const claimShape = z
     suite: z.enum(suiteNames),
     test: testShape.optional(),
   })
-  .refine((claim) => (claim.suite === 'comparison') === (claim.test !== undefined), {
-    message: 'a claim has a test exactly when its suite is "comparison"',
-  })
+  .refine(
+    (claim) => (claim.test === undefined ? claim.suite !== 'comparison' : suiteOfTest(claim.test) === claim.suite),
+    {
+      message: 'a claim of the suite "comparison" has a test, and a test belongs to the suite that the claim names',
+    },
+  )
 export type Claim = z.infer<typeof claimShape>
 
 const fileShape = z.strictObject({ claims: z.array(claimShape).max(200) })
 const keys = ['claims', 'id', 'document', 'words', 'statement', 'suite', 'test']
-const testKeys = ['kind', 'engine', 'series', 'quantile', 'quantiles', 'agents', 'atLeast', 'statedUpTo']
+const testKeys = ['kind', 'metrics', 'engine', 'series', 'quantile', 'quantiles', 'agents', 'atLeast', 'statedUpTo']
 
 /** Throws LighthouseError('USAGE') that names file, line and remedy. */
 export function readClaimsFile(path: string): Claim[] {

@@ -13,7 +13,7 @@ import { pollingIntervalMs, sumOf } from './derive-engine.ts'
 import { highMs, lowMs, msOf, significant, words } from './derive-figures.ts'
 import type { ArmRounds } from './derive-rounds.ts'
 import { connectedAgents, type JudgedRun } from './derive-targets.ts'
-import type { ClaimResult, ClaimVerdict } from './results-document.ts'
+import type { ClaimResult, ClaimVerdict, GrowthResult } from './results-document.ts'
 
 interface Finding {
   readonly value: number | null
@@ -23,15 +23,22 @@ interface Finding {
   readonly reason: string
 }
 
-export function claimResults(claims: readonly Claim[], run: JudgedRun): ClaimResult[] {
+/** `growth`: of a scaling run, over all its loads. */
+export function claimResults(
+  claims: readonly Claim[],
+  run: JudgedRun,
+  growth: readonly GrowthResult[] | null = null,
+): ClaimResult[] {
   return claims.map((claim) => {
     const { id, statement } = claim
-    return { id, source: `${claim.document}: "${claim.words}"`, statement, ...find(claim, run) }
+    return { id, source: `${claim.document}: "${claim.words}"`, statement, ...find(claim, run, growth) }
   })
 }
 
-function find(claim: Claim, run: JudgedRun): Finding {
-  if (claim.test === undefined) return notShown(`The ${claim.suite} suite would test it; a comparison does not.`)
+function find(claim: Claim, run: JudgedRun, growth: readonly GrowthResult[] | null): Finding {
+  if (claim.test === undefined || (claim.test.kind === 'linearGrowth' && growth === null)) {
+    return notShown(`The ${claim.suite} suite would test it; a run of the ${run.manifest.suite} suite does not.`)
+  }
   if (run.invalidReason !== '') return notShown(`${sentence(run.invalidReason)} A valid run would test it.`)
   const { test } = claim
   switch (test.kind) {
@@ -46,7 +53,40 @@ function find(claim: Claim, run: JudgedRun): Finding {
       return withArm(test.engine, run, (arm) => agentClaim(test, arm, run))
     case 'queriesPerPoll':
       return withArm(test.engine, run, queriesClaim)
+    case 'linearGrowth':
+      return withArm(test.engine, run, (arm) => growthClaim(test, arm, growth ?? []))
   }
+}
+
+/** A bend is ruled out when its whole interval is smaller than this, in percent of the range; as large a one refutes a line. */
+const bendGatePercent = 10
+
+function growthClaim(
+  test: Extract<ClaimTest, { kind: 'linearGrowth' }>,
+  { arm }: ArmRounds,
+  growth: readonly GrowthResult[],
+): Finding {
+  const found = test.metrics.map((metric) => growth.find((each) => each.engine === arm.label && each.metric === metric))
+  const [first] = found
+  const figures = { value: first?.perAgent ?? null, low: first?.low ?? null, high: first?.high ?? null }
+  const reason = `Per agent: ${found.map((each, index) => growthWords(test.metrics[index] ?? '', each)).join('; ')}.`
+  const bent = found.some((each) => each?.shape === 'curved' || (each?.high ?? Infinity) <= 0)
+  if (bent) return { ...figures, verdict: 'REFUTED', reason }
+  const straight = found.every(
+    (each) =>
+      each?.shape === 'linear' &&
+      (each.low ?? 0) > 0 &&
+      (each.bendLow ?? -Infinity) > -bendGatePercent &&
+      (each.bendHigh ?? Infinity) < bendGatePercent,
+  )
+  return straight ? { ...figures, verdict: 'SHOWN', reason } : notShown(reason, figures)
+}
+
+function growthWords(metric: string, growth: GrowthResult | undefined): string {
+  if (growth === undefined || growth.perAgent === null) return `${metric} was not observed`
+  const shape =
+    growth.shape === 'NOT_DEMONSTRATED' ? growth.reason : `${growth.shape}, bend ${words(growth.bendPercent)} %`
+  return `${metric} ${words(growth.perAgent)} (${intervalWords(growth, '')}; ${shape})`
 }
 
 function notShown(reason: string, figures: Partial<Finding> = {}): Finding {

@@ -72,6 +72,7 @@ function growthOf(cases: readonly JudgedCase[], engine: string, metric: GrowthRe
   const fit = fitLine(points)
   const shape = testLinearity(points)
   const slope = fit.status === 'FITTED' ? fit.slope : null
+  const bend = shape.verdict === 'NOT_DEMONSTRATED' ? null : shape.bendPercent
   return {
     engine,
     metric,
@@ -80,10 +81,10 @@ function growthOf(cases: readonly JudgedCase[], engine: string, metric: GrowthRe
     high: significantHigh(slope?.high ?? null),
     n: points.length,
     shape: shape.verdict,
-    departurePercent:
-      shape.verdict === 'NOT_DEMONSTRATED'
-        ? null
-        : significant(Math.max(Math.abs(shape.bendPercent.value), shape.departurePercent)),
+    bendPercent: significant(bend?.value ?? null),
+    bendLow: significantLow(bend?.low ?? null),
+    bendHigh: significantHigh(bend?.high ?? null),
+    departurePercent: shape.verdict === 'NOT_DEMONSTRATED' ? null : significant(shape.departurePercent),
     reason: shape.verdict === 'NOT_DEMONSTRATED' ? shape.reason : '',
   }
 }

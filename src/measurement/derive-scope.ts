@@ -27,6 +27,11 @@ export function scopeOf(manifest: RunManifest, candidate: ArmRounds, validRounds
 
 const fullScale = 'lighthouse bench compare --profile full --agents 15000 --rate 10000 --host process'
 
+/** The command that would run this suite again. */
+function commandOf({ suite }: RunManifest): string {
+  return suite === 'scaling' ? 'lighthouse bench scale' : 'lighthouse bench compare'
+}
+
 /** One line per thing that stays open, in a fixed order and without repetition of a command for the same thing. */
 export function notAssessed(
   manifest: RunManifest,
@@ -39,7 +44,7 @@ export function notAssessed(
   if (invalidReason !== '') {
     // The same run again would show what this one could not; one line for all targets says so.
     const what = `any target or claim, since ${invalidReason}; run again where the machine is otherwise idle`
-    lines.push({ what, command: `lighthouse bench compare --profile ${manifest.profile}` })
+    lines.push({ what, command: `${commandOf(manifest)} --profile ${manifest.profile}` })
   }
   for (const target of targets) {
     if (invalidReason !== '' || target.verdict !== 'NOT_DEMONSTRATED') continue
@@ -62,7 +67,7 @@ export function notAssessed(
   if (durability !== 'fsync' && candidate.arm.host !== 'url') {
     lines.push({
       what: `commits that survive a power failure (durability ${durability} was measured)`,
-      command: 'lighthouse bench compare --durability fsync',
+      command: `${commandOf(manifest)} --durability fsync`,
     })
   }
   return lines
@@ -71,12 +76,15 @@ export function notAssessed(
 /** The smallest run that would have what the target lacks. */
 function commandFor(target: TargetResult, manifest: RunManifest): string {
   const { measure } = parseTarget(target.expression)
-  if (measure.kind === 'agents' || measure.kind === 'throughputPerSecond') return fullScale
-  if (manifest.profile === 'smoke') return 'lighthouse bench compare --profile standard'
+  const command = commandOf(manifest)
+  if (measure.kind === 'throughputPerSecond') return fullScale
+  if (measure.kind === 'agents') return manifest.suite === 'scaling' ? `${command} --profile standard` : fullScale
+  if (manifest.profile === 'smoke') return `${command} --profile standard`
+  if (manifest.suite === 'scaling') return `${command} --profile full`
   if (measure.kind === 'latency' || measure.kind === 'overhead') {
     const perRound = (minimumSamples(quantileOf[measure.quantile], 0.05) * unseenDispersion) / manifest.plan.rounds
     const rate = Math.max(manifest.plan.ratePerSecond, Math.ceil(perRound / (manifest.plan.roundDurationMs / 1000)))
     return `lighthouse bench compare --profile ${manifest.profile} --rate ${Math.ceil(rate / 100) * 100}`
   }
-  return `lighthouse bench compare --profile ${manifest.profile}`
+  return `${command} --profile ${manifest.profile}`
 }

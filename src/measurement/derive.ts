@@ -100,7 +100,7 @@ function documentOf(
     comparisons: comparisons(sorted.arms),
     savings: savings(sorted.arms),
     targets,
-    claims: claimResults(claims, run),
+    claims: claimResults(claims, run, sections.scaling?.growth ?? null),
     generator: generatorOf(sorted, run.invalidReason),
     ledger: { state: unknownLedger.length === 0 ? 'COMPLETE' : 'UNKNOWN', reasons: unknownLedger },
     invalidRounds: sections.invalidRounds ?? sorted.invalid,

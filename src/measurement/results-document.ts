@@ -187,7 +187,11 @@ export interface GrowthResult {
   readonly high: number | null
   readonly n: number
   readonly shape: 'linear' | 'curved' | 'NOT_DEMONSTRATED'
-  /** The larger of two measures of how far the figures leave the line, in percent of their range. */
+  /** Mid-range bend of a quadratic against the straight line through its ends, in percent of the range it spans. */
+  readonly bendPercent: number | null
+  readonly bendLow: number | null
+  readonly bendHigh: number | null
+  /** Largest distance of a load's mean from the line, in percent of the range of these means. */
   readonly departurePercent: number | null
   /** Why nothing was demonstrated; empty otherwise. */
   readonly reason: string

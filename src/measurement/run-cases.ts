@@ -22,9 +22,10 @@ export interface CaseView {
   readonly rounds: readonly RoundInput[]
 }
 
-/** Throws LighthouseError('RUN_DIRECTORY') when the cases of `run.json` overlap, leave gaps or repeat a name. */
+/** Empty for a run of one load. Throws LighthouseError('RUN_DIRECTORY') when the cases of `run.json` overlap, leave gaps or repeat a name. */
 export function caseViews(manifest: RunManifest, rounds: readonly RoundInput[]): CaseView[] {
-  const cases = manifest.plan.cases ?? []
+  const { cases } = manifest.plan
+  if (cases === undefined) return []
   checkCases(cases, manifest)
   const stopped = new Set<string>()
   return cases.map((plan) => {

@@ -89,7 +89,10 @@ function perAgent({ perAgent: value, low, high, metric }: GrowthResult): Cell {
   }
 }
 
-function shapeCell({ shape, departurePercent, reason }: GrowthResult): Cell {
+function shapeCell({ shape, bendPercent, bendLow, bendHigh, departurePercent, reason }: GrowthResult): Cell {
   if (shape === 'NOT_DEMONSTRATED') return { text: 'not demonstrated', tone: 'doubt', detail: reason }
-  return { text: shape, ...(departurePercent === null ? {} : { detail: `${percent(departurePercent)} off the line` }) }
+  const interval = [bendLow, bendHigh] as const
+  const bend =
+    bendPercent === null ? unknown : `${amount(bendPercent, interval)} % ${amountInterval(bendPercent, interval)}`
+  return { text: shape, detail: `bend ${bend.trim()}, at most ${percent(departurePercent)} off the line` }
 }

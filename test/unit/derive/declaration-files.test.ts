@@ -152,8 +152,8 @@ describe('a claims file', () => {
   })
 
   it.each([
-    [claim('suite: comparison'), 'has a test exactly when'],
-    [claim(`suite: scaling\ntest: { ${quantile}, atMostMs: 5 }`), 'has a test exactly when'],
+    [claim('suite: comparison'), 'a claim of the suite "comparison" has a test'],
+    [claim(`suite: scaling\ntest: { ${quantile}, atMostMs: 5 }`), 'a test belongs to the suite that the claim names'],
     [claim('suite: guessing'), 'expected one of'],
     [claim(`suite: comparison\ntest: { ${quantile} }`), 'needs atLeastMs, atMostMs or both'],
     [claim(`suite: comparison\ntest: { ${quantile}, atLeastMs: 5, atMostMs: 5 }`), 'must lie below'],
