@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest'
+import { estimateScalingMs, planScaling, type ScalingSizes } from '../../../src/suites/scaling.ts'
+
+const sizes: ScalingSizes = {
+  levels: [10, 100, 15_000],
+  ratePerAgentPerSecond: 0.5,
+  rounds: 2,
+  judgedRounds: 6,
+  roundDurationMs: 5000,
+  pairDurationMs: 10_000,
+}
+const labels = ['polling', 'elicitation']
+
+describe('the plan of a scaling run', () => {
+  it('puts one sequential pair before the levels, numbers rounds through, and gives the last level the most', () => {
+    const { cases, order, skippedCases } = planScaling(sizes, labels, 's', 65_536)
+    expect(
+      cases.map(({ name, loadModel, ratePerSecond, firstRound, rounds }) => [
+        name,
+        loadModel,
+        ratePerSecond,
+        firstRound,
+        rounds,
+      ]),
+    ).toEqual([
+      ['one-pair-sequential', 'closed', 10, 0, 1],
+      ['agents-10', 'open', 20, 1, 2],
+      ['agents-100', 'open', 50, 3, 2],
+      ['agents-15000', 'open', 7500, 5, 6],
+    ])
+    expect(skippedCases).toEqual([])
+    expect(order).toHaveLength(11)
+    expect(order.map((each) => each.toSorted())).toEqual(Array.from({ length: 11 }, () => labels.toSorted()))
+    // One order per level, and the next level has the reverse or a draw of its own.
+    expect(order[1]).toEqual(order[2])
+    expect(planScaling(sizes, labels, 's', 65_536).order).toEqual(order)
+  })
+
+  it('names the levels that do not fit the machine', () => {
+    const { cases, skippedCases } = planScaling(sizes, labels, 's', 4096)
+    expect(cases.map(({ name }) => name)).toEqual(['one-pair-sequential', 'agents-10', 'agents-100'])
+    expect(cases.at(-1)?.rounds).toBe(6)
+    expect(skippedCases).toEqual([{ name: '15000 agents', reason: expect.stringMatching(/the limit is 4096/) }])
+    expect(() => planScaling({ ...sizes, levels: [10_000] }, labels, 's', 1024)).toThrow(/file descriptors/)
+  })
+
+  it.each([[[]], [[10, 10]], [[100, 10]], [[9]], [[0]]])('refuses the levels %j', (levels) => {
+    expect(() => planScaling({ ...sizes, levels }, labels, 's', null)).toThrow(/ascending even numbers/)
+  })
+
+  it('takes at least its rounds and drains', () => {
+    const plan = planScaling(sizes, labels, 's', null)
+    const rounds = 10_000 + 10 * 5000
+    expect(estimateScalingMs(plan, [2000, 1000], 0, 0)).toBeGreaterThan(2 * rounds + 11 * 3000)
+  })
+})
