@@ -6,11 +6,13 @@
  * only read here while the library has nothing left to read; so the order of messages is that of the wire.
  */
 
+import { ownCopy } from './websocket-frames.ts'
+
 const notOurs = -1
 const cutHeader = 0
 const finText = 0x81
 const finBinary = 0x82
-const finClose = 0x88
+const finPing = 0x89
 const finPong = 0x8a
 const maskBit = 0x80
 /** Says that the length follows in two bytes. */
@@ -23,7 +25,7 @@ export interface FrameReaderOwner {
   isReady(): boolean
   /** A message in bytes `from` … `to`−1, which are the caller's again afterwards. */
   message(bytes: Buffer, from: number, to: number): void
-  /** Hands bytes to the library; false asks for a pause. */
+  /** Hands bytes to the library, which may keep them until a frame is whole, and so owns their memory; false asks for a pause. */
   pass(bytes: Buffer): boolean
 }
 
@@ -43,7 +45,6 @@ export class DataFrameReader {
   private owed = 0
   private header: Uint8Array | null = null
   private headerLength = 0
-  /** Something came that only the library understands; all that follows is its. */
   private yielded = false
 
   /** Longer payloads than `maxPayload`, 65,535 at most, are the library's to refuse. */
@@ -52,6 +53,11 @@ export class DataFrameReader {
     this.masked = end === 'server'
     this.maxPayload = maxPayload
     this.blankLine = end === 'server' ? 4 : 0
+  }
+
+  /** Something came that only the library understands, or that ends the connection: this and all that follows is the library's. */
+  get hasYielded(): boolean {
+    return this.yielded
   }
 
   /** Reads bytes 0 … `end`−1, which are the caller's again afterwards, unmasked or not. False asks for a pause. */
@@ -69,9 +75,9 @@ export class DataFrameReader {
         at = end
       } else {
         const next = at + size
-        const mayBeOurs = (bytes[at] as number) < finClose && next <= end && owner.isReady()
+        const mayBeOurs = (bytes[at] as number) < finPing && next <= end && owner.isReady()
         if (mayBeOurs && passFrom < at) {
-          owner.pass(Buffer.from(bytes.subarray(passFrom, at)))
+          owner.pass(ownCopy(bytes, passFrom, at))
           passFrom = at
         }
         // What was just passed may have closed the connection, or wait to be read.
@@ -84,7 +90,7 @@ export class DataFrameReader {
         at = Math.min(next, end)
       }
     }
-    return passFrom >= end || owner.pass(Buffer.from(bytes.subarray(passFrom, end)))
+    return passFrom >= end || owner.pass(ownCopy(bytes, passFrom, end))
   }
 
   private headerSize(second: number): number {
@@ -94,11 +100,12 @@ export class DataFrameReader {
   /** Bytes of the frame that starts at `at`, header included; `cutHeader` when `end` comes too early to know. */
   private frameSize(bytes: Uint8Array, at: number, end: number): number {
     const first = bytes[at] as number
-    if (first !== finText && first !== finBinary && (first < finClose || first > finPong)) return notOurs
+    if (first !== finText && first !== finBinary && first !== finPing && first !== finPong) return notOurs
     if (at + 1 >= end) return cutHeader
     const second = bytes[at + 1] as number
-    // A mask where none belongs, none where one does, or above 64 KiB: an error, which is the library's to report.
-    if (((second & maskBit) !== 0) !== this.masked || (second & 0x7f) > longLength) return notOurs
+    // A mask where none belongs, none where one does, above 64 KiB, or a long ping: an error, which is the library's to report.
+    const longest = first < finPing ? longLength : longLength - 1
+    if (((second & maskBit) !== 0) !== this.masked || (second & 0x7f) > longest) return notOurs
     const header = this.headerSize(second)
     if (at + header > end) return cutHeader
     const isLong = (second & 0x7f) === longLength

@@ -37,14 +37,23 @@ export function textFrame(text: string): Buffer | null {
 
 /**
  * Writes bytes of a scratch buffer; `renew` is called if the socket still holds them. A socket that has bytes queued, or that
- * encrypts, gets a copy of its own: it would otherwise hold a whole scratch buffer per frame.
+ * encrypts, gets a copy: it would otherwise hold a whole scratch buffer per frame. A frame that must queue is copied to bytes of its
+ * own, since one of the pool's would keep 64 KiB alive for a socket that counts it by its length.
  */
 export function writeScratch(socket: Duplex, bytes: Buffer, renew: () => void): void {
-  if (socket.writableLength > 0 || socket instanceof TLSSocket) socket.write(Buffer.from(bytes))
+  if (socket.writableLength > 0) socket.write(ownCopy(bytes, 0, bytes.length))
+  else if (socket instanceof TLSSocket) socket.write(Buffer.from(bytes))
   else {
     socket.write(bytes)
     if (socket.writableLength > 0) renew()
   }
+}
+
+/** Bytes `from` … `to`−1 in memory of their own. */
+export function ownCopy(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(to - from)
+  bytes.copy(copy, 0, from, to)
+  return copy
 }
 
 /** Leaves the bytes of the last frame to whoever still holds them. */

@@ -61,6 +61,8 @@ class WebSocketChannel implements Channel, FrameReaderOwner {
   private readonly connections: Connections
   /** The library's own listener for what the socket reads. */
   private library: DataListener | null = null
+  private readonly reader = new DataFrameReader(this, 'server', maxFrameBytes)
+  private readonly ahead: DataListener = (chunk) => void this.reader.read(chunk, chunk.length)
 
   constructor(webSocket: WebSocket, socket: Duplex, agent: number, connections: Connections) {
     this.webSocket = webSocket
@@ -71,12 +73,10 @@ class WebSocketChannel implements Channel, FrameReaderOwner {
 
   /** Puts a frame reader between the socket and the library, if the library listens as it is known to. */
   readAhead(): void {
-    const { socket } = this
+    const { socket, ahead } = this
     const listeners = socket.listeners('data')
     if (listeners.length !== 1) return
     const library = listeners[0] as DataListener
-    const reader = new DataFrameReader(this, 'server', maxFrameBytes)
-    const ahead: DataListener = (chunk) => void reader.read(chunk, chunk.length)
     this.library = library
     socket.removeListener('data', library)
     socket.on('data', ahead)
@@ -94,8 +94,16 @@ class WebSocketChannel implements Channel, FrameReaderOwner {
 
   /** The library pauses the socket itself when it wants no more. */
   pass(bytes: Buffer): boolean {
+    if (this.reader.hasYielded) this.handBack()
     this.library?.call(this.socket, bytes)
     return true
+  }
+
+  /** Lets the library listen by itself again, before it reads what it may stop listening at: a close frame, an error. */
+  private handBack(): void {
+    if (this.library === null) return
+    this.socket.removeListener('data', this.ahead)
+    this.socket.on('data', this.library)
   }
 
   isOpen(): boolean {

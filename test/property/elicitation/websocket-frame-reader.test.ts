@@ -140,8 +140,32 @@ describe.each<ReadingEnd>(['client', 'server'])('a stream of frames that a %s re
     ['a reserved opcode', frame(end, 'm', 3)],
     ['a reserved bit', Buffer.concat([Buffer.from([0xc1]), frame(end, 'm', 1).subarray(1)])],
     ['a continuation of nothing', frame(end, 'm', 0)],
+    ['a ping of more than 125 bytes', frame(end, 'm'.repeat(126), 9)],
+    ['a close frame with a code that may not be sent', frame(end, '\x03\x03', 8)],
   ])('leaves %s to the library and reads nothing after it', async (_what, wrong) => {
     const stream = Buffer.concat([handshakes[end], frame(end, 'good', 1), wrong, frame(end, 'never', 1)])
     expect((await read(end, stream, [], () => true)).texts).toEqual(['good', 'error'])
+  })
+
+  it('reads nothing after a close frame, wherever it is cut', async () => {
+    const stream = Buffer.concat([handshakes[end], frame(end, 'good', 1), frame(end, '', 8), frame(end, 'never', 1)])
+    for (const cut of stream.keys()) {
+      let ahead = 0
+      const owner = { isReady: () => true, message: () => void ahead++, pass: () => true }
+      const reader = new DataFrameReader(owner, end, maxPayload)
+      reader.read(Buffer.from(stream.subarray(0, cut)), cut)
+      reader.read(Buffer.from(stream.subarray(cut)), stream.length - cut)
+      expect(reader.hasYielded).toBe(true)
+      expect(ahead).toBeLessThanOrEqual(1)
+    }
+  })
+
+  it('keeps alive no more than it passes on, since the library may hold a cut frame for long', () => {
+    const passed: Buffer[] = []
+    const owner = { isReady: () => true, message: () => undefined, pass: (bytes: Buffer) => passed.push(bytes) > 0 }
+    const reader = new DataFrameReader(owner, end, maxPayload)
+    for (const byte of streamOf([{ kind: 'text', data: 'cut everywhere' }])) reader.read(Buffer.from([byte]), 1)
+    expect(passed.length).toBeGreaterThan(15)
+    for (const bytes of passed) expect(bytes.buffer.byteLength).toBe(bytes.length)
   })
 })
