@@ -3,13 +3,15 @@
  *
  * A server at 10,000 exchanges/s keeps tens of thousands of ended ones, which as objects the collector would copy twice each.
  * Of the question its SHA-256 stays, which tells a retry from a conflict; of the answer its text, which a retry may ask for.
- * Records lie in the order they ended, so the ring never has holes: what needs room drops the oldest.
+ * Records lie in the order they ended, so the ring never has holes: what needs room drops the oldest answer, of which the
+ * SHA-256 stays. The record itself leaves by count or age alone: else a few long answers would make every agent's retries new.
  */
+import { hash } from 'node:crypto'
 import type { Outcome } from '../engine.ts'
 
 const outcomes: readonly Outcome[] = ['accept', 'decline', 'cancel', 'expired', 'withdrawn']
 const digestBytes = 32
-/** Room per record when answers are short; the ring also holds at least three of the longest. */
+/** Room per record when answers are short; the ring also takes at least one of the longest. */
 const bytesPerRecord = 512
 const leastBytes = 131_072
 
@@ -24,6 +26,14 @@ export interface EndedRecord {
   readonly questionSequence: number
   readonly resultSequence: number
 }
+
+export interface KeptRecord extends EndedRecord {
+  /** Latin-1; '' while `answerBody` is the answer, which is '' when it had to make room. */
+  readonly answerSha256: string
+}
+
+/** In `answerLengths`: the answer had to make room. */
+const gone = -1
 
 export class EndedExchanges {
   readonly capacity: number
@@ -40,9 +50,12 @@ export class EndedExchanges {
   private readonly answerStarts: Float64Array
   private readonly answerLengths: Int32Array
   private readonly answers: Buffer
+  private readonly answerDigests: Buffer
   private readonly dropped: (id: string, slot: number) => void
   private oldest = 0
   private writeAt = 0
+  /** The oldest so many records have nothing in the ring. */
+  private ringless = 0
   count = 0
 
   /** `dropped` is told of every record that leaves. */
@@ -61,6 +74,7 @@ export class EndedExchanges {
     this.answerStarts = new Float64Array(capacity)
     this.answerLengths = new Int32Array(capacity)
     this.answers = Buffer.allocUnsafeSlow(this.answerCapacity)
+    this.answerDigests = Buffer.alloc(capacity * digestBytes)
   }
 
   /** Keeps a record and returns its slot, valid until `dropped` names it. Records come in ascending `endedAtMs`. */
@@ -85,16 +99,18 @@ export class EndedExchanges {
     return slot
   }
 
-  read(slot: number): EndedRecord {
+  read(slot: number): KeptRecord {
     const digestAt = slot * digestBytes
     const answerAt = this.answerStarts[slot] ?? 0
+    const length = this.answerLengths[slot] ?? 0
     return {
       id: this.ids[slot] ?? '',
       requester: this.requesters[slot] ?? -1,
       recipient: this.recipients[slot] ?? -1,
       questionSha256: this.digests.toString('latin1', digestAt, digestAt + digestBytes),
       outcome: outcomes[this.outcomes[slot] ?? -1] ?? null,
-      answerBody: this.answers.toString('utf8', answerAt, answerAt + (this.answerLengths[slot] ?? 0)),
+      answerBody: length === gone ? '' : this.answers.toString('utf8', answerAt, answerAt + length),
+      answerSha256: length === gone ? this.answerDigests.toString('latin1', digestAt, digestAt + digestBytes) : '',
       questionSequence: this.questionSequences[slot] ?? 0,
       resultSequence: this.resultSequences[slot] ?? 0,
     }
@@ -105,26 +121,41 @@ export class EndedExchanges {
     while (this.count > 0 && (this.endedAtMs[this.oldest] ?? 0) <= untilMs) this.dropOldest()
   }
 
-  /** Moves `writeAt` to where `bytes` fit, and drops what lies there. `bytes` is a third of the ring at most. */
+  /** Moves `writeAt` to where `bytes` fit, at most the whole ring, and drops the answers that lie there. */
   private makeRoom(bytes: number): void {
     if (this.writeAt + bytes > this.answerCapacity) {
       // What lies behind is older than what lies in front, and must go first.
-      while (this.count > 0 && this.oldestStart() >= this.writeAt) this.dropOldest()
+      while (this.oldestStart() >= this.writeAt) this.dropAnswer()
       this.writeAt = 0
     }
     // In front of `writeAt` lies what is younger.
     const end = this.writeAt + bytes
-    while (this.count > 0 && this.oldestStart() >= this.writeAt && this.oldestStart() < end) this.dropOldest()
+    for (let start = this.oldestStart(); start >= this.writeAt && start < end; start = this.oldestStart())
+      this.dropAnswer()
   }
 
+  /** −1 when the ring is empty. */
   private oldestStart(): number {
-    return this.answerStarts[this.oldest] ?? 0
+    if (this.ringless === this.count) return -1
+    return this.answerStarts[(this.oldest + this.ringless) % this.capacity] ?? -1
+  }
+
+  /** An empty answer needs no room to be remembered. */
+  private dropAnswer(): void {
+    const slot = (this.oldest + this.ringless++) % this.capacity
+    const start = this.answerStarts[slot] ?? 0
+    const length = this.answerLengths[slot] ?? 0
+    if (length === 0) return
+    const sha256 = hash('sha256', this.answers.subarray(start, start + length), 'latin1')
+    this.answerDigests.write(sha256, slot * digestBytes, digestBytes, 'latin1')
+    this.answerLengths[slot] = gone
   }
 
   private dropOldest(): void {
     const slot = this.oldest
     this.oldest = (slot + 1) % this.capacity
     this.count--
+    if (this.ringless > 0) this.ringless--
     const id = this.ids[slot] ?? ''
     this.ids[slot] = ''
     this.dropped(id, slot)

@@ -1,13 +1,13 @@
 /**
  * All exchanges that a server knows: open ones, and ended ones for as long as a retry may ask for them.
  *
- * Open ones are objects; ended ones are records (ended-exchanges.ts) that leave by count, age or size, whichever comes first, so the
- * table is bounded however long the server runs. A retry is compared with the question byte for byte while the exchange is
- * open and by SHA-256 after its end.
+ * Open ones are objects; ended ones are records (ended-exchanges.ts) that leave by count or age, whichever comes first, and their
+ * answers by size before that, so the table is bounded however long the server runs. A retry is compared with the question byte
+ * for byte while the exchange is open and by SHA-256 after its end, a second answer with the answer or, once that left, by SHA-256.
  */
 import { hash } from 'node:crypto'
 import type { Outcome } from '../engine.ts'
-import { EndedExchanges, type EndedRecord } from './ended-exchanges.ts'
+import { EndedExchanges, type EndedRecord, type KeptRecord } from './ended-exchanges.ts'
 import type { CompiledSchema } from './schema.ts'
 
 /**
@@ -26,8 +26,9 @@ export class Exchange {
   state: ExchangeState = 'asking'
   /** Set while settling and after the end. */
   outcome: Outcome | null = null
-  /** Of the answer; '' when there is none. */
+  /** Of the answer; '' when there is none, or none any more. */
   answerBody = ''
+  private answerSha256 = ''
   /** null until needed after a restart. */
   schema: CompiledSchema | null = null
   /** Sequences in the recipient's and the requester's inbox; 0 before the commit. */
@@ -59,6 +60,15 @@ export class Exchange {
     return this.bodySha256 === '' ? body === this.body : sha256(body) === this.bodySha256
   }
 
+  isAnswer(body: string): boolean {
+    return this.answerSha256 === '' ? body === this.answerBody : sha256(body) === this.answerSha256
+  }
+
+  /** False when the answer had to make room for younger ones. */
+  get hasAnswer(): boolean {
+    return this.answerSha256 === ''
+  }
+
   /** What is kept of it after its end. Lets go of the question. */
   end(): EndedRecord {
     this.state = 'ended'
@@ -71,12 +81,13 @@ export class Exchange {
   }
 
   /** An ended exchange as its record has it, for a retry to be compared with. */
-  static fromRecord(record: EndedRecord): Exchange {
+  static fromRecord(record: KeptRecord): Exchange {
     const exchange = new Exchange(record.id, record.requester, record.recipient, '', 0)
     exchange.state = 'ended'
     exchange.bodySha256 = record.questionSha256
     exchange.outcome = record.outcome
     exchange.answerBody = record.answerBody
+    exchange.answerSha256 = record.answerSha256
     exchange.questionSequence = record.questionSequence
     exchange.resultSequence = record.resultSequence
     return exchange

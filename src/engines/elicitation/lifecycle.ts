@@ -148,7 +148,7 @@ export class Lifecycle {
   private lateAnswer(exchange: Exchange, recipient: number, frame: AdmittedFrame): RefusalCode | null {
     if (exchange.outcome === 'expired') return 'EXPIRED'
     if (exchange.outcome === 'withdrawn') return 'ELICITATION_NOT_FOUND'
-    if (exchange.answerBody !== frame.body) return 'CONFLICT'
+    if (!exchange.isAnswer(frame.body)) return 'CONFLICT'
     if (exchange.state === 'settling') exchange.repeatNonce = frame.nonce
     else this.acknowledgeNow(recipient, frame)
     return null

@@ -72,11 +72,15 @@ export class Outgoing {
     this.lagging.delete(agent)
   }
 
-  /** Sends one entry again that the agent may have lost although its cursor says otherwise. */
+  /**
+   * Sends one entry again that the agent may have lost although its cursor says otherwise. An answer that the exchange no longer has
+   * may still lie in the inbox; one that was acknowledged too is gone.
+   */
   repeatResult(exchange: Exchange, nowMs: number): void {
     const agent = exchange.requester
     if (this.agents.connected[agent] !== 1 || (this.agents.pushed[agent] ?? 0) < exchange.resultSequence) return
-    this.result(agent, exchange, 0, nowMs)
+    const kept = exchange.hasAnswer ? exchange : this.agents.inboxOf(agent).at(exchange.resultSequence)
+    if (kept !== undefined) this.result(agent, kept, 0, nowMs)
   }
 
   private entry(agent: number, sequence: number, exchange: Exchange, nowMs: number): boolean {

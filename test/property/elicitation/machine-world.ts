@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly pipelined?: boolean
   /** Frames travel as POSTs, which overtake each other and are answered one by one, instead of over one socket. */
   readonly posted?: boolean
+  /** Characters in every answer besides its own, so that a few fill the room that ended exchanges have. */
+  readonly padding?: number
   /** Rows the log takes while uncommitted. */
   readonly logRoom?: number
   /** A defect to plant, to prove that the checks see it. */
@@ -280,8 +282,9 @@ export class World implements LinkOwner {
 
   answer(pick: number, action: number): void {
     const open = this.openQuestions.splice(pick % Math.max(1, this.openQuestions.length), 1)[0]
-    const body = answers[action % answers.length]
-    if (open === undefined || body === undefined) return
+    const given = answers[action % answers.length]
+    if (open === undefined || given === undefined) return
+    const body = given + ' '.repeat(this.options.padding ?? 0)
     this.answered.set(open.exchange, body)
     this.links[open.recipient]?.start('answer', 0, open.exchange, open.id, '', body, 0)
   }
