@@ -11,11 +11,16 @@ import type { ScalingRequest } from '../suites/run-scaling.ts'
 import type { ScalingSizes } from '../suites/scaling.ts'
 import { comparisonRequest, type ComparisonFlags } from './comparison-request.ts'
 import type { ProfileName } from './profiles.ts'
+import { pollingOptions } from '../engines/polling/options.ts'
+import type { ArmSpec } from '../suites/comparison-plan.ts'
 
-interface ProfileSizes extends ScalingSizes {
+interface ProfileSizes extends Omit<ScalingSizes, 'boundsMs'> {
   readonly coolDownMs: number
   readonly warmupMs: number
 }
+
+/** The readiness assessment's bound of p99. */
+const pushBoundMs = 300
 
 const standardLevels = [10, 50, 100, 500, 1000, 2500, 5000, 10_000, 15_000]
 
@@ -29,6 +34,8 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     judgedRounds: 3,
     roundDurationMs: 1000,
     pairDurationMs: 2000,
+    probes: 0,
+    probeDurationMs: 1000,
     coolDownMs: 0,
     warmupMs: 0,
   },
@@ -39,6 +46,8 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     judgedRounds: 6,
     roundDurationMs: 5000,
     pairDurationMs: 30_000,
+    probes: 7,
+    probeDurationMs: 2000,
     coolDownMs: 0,
     warmupMs: 1000,
   },
@@ -49,6 +58,8 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     judgedRounds: 10,
     roundDurationMs: 30_000,
     pairDurationMs: 120_000,
+    probes: 10,
+    probeDurationMs: 10_000,
     coolDownMs: 30_000,
     warmupMs: 5000,
   },
@@ -58,6 +69,7 @@ export interface ScalingFlags extends ComparisonFlags {
   readonly 'agents-list'?: string | undefined
   readonly 'rate-per-agent'?: number | undefined
   readonly 'cool-down'?: number | undefined
+  readonly probes?: number | undefined
   readonly rounds?: number | undefined
   readonly 'round-duration'?: number | undefined
   readonly warmup?: number | undefined
@@ -86,8 +98,16 @@ export function scalingRequest(flags: ScalingFlags, settings: Settings, projectF
       judgedRounds: flags.rounds ?? profile.judgedRounds,
       roundDurationMs: flags['round-duration'] ?? profile.roundDurationMs,
       pairDurationMs: profile.pairDurationMs,
+      probes: flags.probes ?? profile.probes,
+      probeDurationMs: profile.probeDurationMs,
+      boundsMs: Object.fromEntries(shared.arms.map((arm) => [arm.label, boundOf(arm)])),
     },
   }
+}
+
+/** What an engine has to keep p99 below in the search for its knee: the readiness bound, or what a sleeping loop can reach at all. */
+function boundOf(arm: Pick<ArmSpec, 'name' | 'options'>): number {
+  return arm.name === 'polling' ? 3 * pollingOptions(arm.options).intervalMs : pushBoundMs
 }
 
 /** `10,50,1e3` → [10, 50, 1000]. Throws USAGE for anything that is not a list of whole numbers. */

@@ -40,15 +40,18 @@ export interface CaseSections {
 }
 
 export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[]): CaseSections {
-  const scaling = manifest.suite === 'scaling' ? scalingResult(manifest, cases) : undefined
+  const loads = cases.filter(({ view }) => view.plan.searchBoundsMs === undefined)
+  const searches = cases.filter(({ view }) => view.plan.searchBoundsMs !== undefined)
+  const scaling = manifest.suite === 'scaling' ? scalingResult(manifest, loads, searches) : undefined
   return {
-    cases: cases.map(caseResult),
+    cases: loads.map(caseResult),
     ...(scaling === undefined ? {} : { scaling }),
     candidateRounds: cases.flatMap(({ judged }) => judged.candidate.all),
-    unknownLedger: cases.flatMap(({ view, judged }) =>
+    // A search goes on until something gives way; what it finds is a knee, not a fault of the run.
+    unknownLedger: loads.flatMap(({ view, judged }) =>
       judged.sorted.unknownLedger.map((why) => `${view.plan.name}: ${why}`),
     ),
-    invalidRounds: cases.flatMap(({ view, judged }) =>
+    invalidRounds: loads.flatMap(({ view, judged }) =>
       judged.sorted.invalid.map((round) => ({ ...round, case: view.plan.name })),
     ),
     findings: scaling === undefined ? [] : scalingFindings(scaling),

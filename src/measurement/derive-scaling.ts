@@ -10,13 +10,22 @@ import type { JudgedCase } from './derive-cases.ts'
 import { sumOf } from './derive-engine.ts'
 import { significant, significantHigh, significantLow } from './derive-figures.ts'
 import type { ArmRounds } from './derive-rounds.ts'
+import { kneeResult, scalabilityOf } from './derive-knees.ts'
 import { growthMetrics, type GrowthResult, type ScalingResult } from './results-document.ts'
 import type { RoundEvidence, RunManifest } from './round-evidence.ts'
 import { stopBelowSuccess, successShare, warnBelowSuccess } from './run-cases.ts'
 
-export function scalingResult(manifest: RunManifest, cases: readonly JudgedCase[]): ScalingResult {
+/** `searches` are the cases that look for knees, `cases` all others. */
+export function scalingResult(
+  manifest: RunManifest,
+  cases: readonly JudgedCase[],
+  searches: readonly JudgedCase[],
+): ScalingResult {
   const labels = manifest.engines.map(({ label }) => label)
+  const knees = searches.flatMap((each) => labels.flatMap((label) => kneeResult(each.view, label)))
   return {
+    knees,
+    scalability: searches.length === 0 ? [] : labels.map((label) => scalabilityOf(label, knees)),
     levels: cases.flatMap((each) => labels.map((label) => levelOf(each, label))),
     growth: labels.flatMap((label) => growthMetrics.map((metric) => growthOf(cases, label, metric))),
   }
@@ -44,7 +53,8 @@ function levelOf(each: JudgedCase, engine: string): ScalingResult['levels'][numb
 }
 
 function stateOf(rounds: ArmRounds | undefined, share: number | null): ScalingResult['levels'][number]['state'] {
-  if (rounds === undefined || rounds.all.length === 0 || share === null) return 'not played'
+  if (rounds === undefined || rounds.all.length === 0) return 'not played'
+  if (share === null) return 'invalid'
   return share < stopBelowSuccess ? 'stopped' : share < warnBelowSuccess ? 'warning' : 'held'
 }
 

@@ -124,6 +124,7 @@ export const roundEvidenceSchema = z.strictObject({
   engineStats: named(z.number().nullable()),
   resources: resourcesSchema,
   connectsPerSecond: amount.exactOptional(),
+  offeredPerSecond: amount.exactOptional(),
 })
 
 const caseSchema = z.strictObject({
@@ -134,6 +135,7 @@ const caseSchema = z.strictObject({
   roundDurationMs: amount,
   firstRound: count,
   rounds: count,
+  searchBoundsMs: named(amount).exactOptional(),
 })
 
 const planSchema = z.strictObject({

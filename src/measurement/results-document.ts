@@ -197,7 +197,38 @@ export interface GrowthResult {
   readonly reason: string
 }
 
+/** The highest offered rate at which an engine met its service level at a number of agents. */
+export interface KneeResult {
+  readonly engine: string
+  readonly agents: number
+  /** Of round trip p99. */
+  readonly boundMs: number
+  /** null when no probe held. */
+  readonly ratePerSecond: number | null
+  /** What the lowest rate that did not hold failed by; `generator`: the load or the machine, so the engine's own knee was not seen. */
+  readonly limit: 'latency' | 'errors' | 'generator' | 'not reached'
+  readonly probes: number
+  /** Of the highest probe that held. */
+  readonly engineCpuPercent: number | null
+  readonly generatorCpuPercent: number | null
+}
+
+/** The Universal Scalability Law (Gunther) through the knees of one engine; 95 % intervals. */
+export interface ScalabilityResult {
+  readonly engine: string
+  readonly status: 'FITTED' | 'NOT_DEMONSTRATED'
+  readonly reason: string
+  readonly lambda: readonly [value: number, low: number | null, high: number | null] | null
+  readonly sigma: readonly [value: number, low: number | null, high: number | null] | null
+  readonly kappa: readonly [value: number, low: number | null, high: number | null] | null
+  /** Agents at which throughput is highest; null when the data show no peak. */
+  readonly peakAgents: readonly [value: number, low: number | null, high: number | null] | null
+  readonly testedTo: number
+}
+
 export interface ScalingResult {
+  readonly knees: readonly KneeResult[]
+  readonly scalability: readonly ScalabilityResult[]
   readonly growth: readonly GrowthResult[]
   /** Per engine and load: sessions opened per second, and the share of exchanges that completed. */
   readonly levels: readonly {
@@ -206,8 +237,8 @@ export interface ScalingResult {
     readonly connectsPerSecond: number | null
     readonly successShare: number | null
     readonly databaseQueriesPerExchange: number | null
-    /** Below 95 % of success a warning, below 90 % the engine is not put to larger loads. */
-    readonly state: 'held' | 'warning' | 'stopped' | 'not played'
+    /** Below 95 % of success a warning, below 90 % the engine is not put to larger loads; invalid: no round counts. */
+    readonly state: 'held' | 'warning' | 'stopped' | 'invalid' | 'not played'
   }[]
 }
 

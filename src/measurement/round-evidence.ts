@@ -30,6 +30,8 @@ export interface RoundEvidence {
   readonly resources: ResourceSummary
   /** Sessions opened per second before the first round of a case; absent where no case says how many agents there are. */
   readonly connectsPerSecond?: number
+  /** Of a round of a search, whose case has no rate of its own. */
+  readonly offeredPerSecond?: number
 }
 
 /** A part of a run with a load of its own. Its rounds are consecutive, and a round's number tells its case. */
@@ -42,6 +44,11 @@ export interface CasePlan {
   readonly roundDurationMs: number
   readonly firstRound: number
   readonly rounds: number
+  /**
+   * Set for a search of the knee (knee.ts): at most `rounds` probes per engine, starting at `ratePerSecond`; the bound of round trip p99 in
+   * ms by engine label.
+   */
+  readonly searchBoundsMs?: Readonly<Record<string, number>>
 }
 
 export interface RoundAudit {

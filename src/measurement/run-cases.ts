@@ -36,7 +36,7 @@ export function caseViews(manifest: RunManifest, rounds: readonly RoundInput[]):
     )
     for (const { label } of manifest.engines) {
       const success = successShare(own.flatMap(({ evidence }) => (evidence.engine === label ? [evidence] : [])))
-      if (success !== null && success < stopBelowSuccess) stopped.add(label)
+      if (plan.searchBoundsMs === undefined && success !== null && success < stopBelowSuccess) stopped.add(label)
     }
     return {
       plan,
@@ -51,11 +51,12 @@ export function caseViews(manifest: RunManifest, rounds: readonly RoundInput[]):
 
 /** The case that targets are judged in: the last with rounds of the candidate, or the first if there is none. */
 export function judgedCase(views: readonly CaseView[]): CaseView | undefined {
-  const played = views.findLast(({ manifest, rounds }) => {
+  const loads = views.filter(({ plan }) => plan.searchBoundsMs === undefined)
+  const played = loads.findLast(({ manifest, rounds }) => {
     const candidate = manifest.engines.at(-1)?.label
     return rounds.some(({ evidence }) => evidence.engine === candidate)
   })
-  return played ?? views[0]
+  return played ?? loads[0]
 }
 
 function isOf({ firstRound, rounds }: CasePlan, round: number): boolean {

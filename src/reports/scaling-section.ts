@@ -1,54 +1,63 @@
 /** The levels of a scaling run, one row per engine and load, and how the engines grow. */
-import type { CaseResult, GrowthResult, ResultsDocument } from '../measurement/results-document.ts'
+import type {
+  CaseResult,
+  GrowthResult,
+  KneeResult,
+  ResultsDocument,
+  ScalabilityResult,
+  ScalingResult,
+} from '../measurement/results-document.ts'
 import { amount, amountInterval, bytes, count, duration, percent, perSecond, share, unknown } from './numbers.ts'
-import type { Cell, Section, Tone } from './report-model.ts'
+import type { Cell, Line, Section, Tone } from './report-model.ts'
 
-const stateTones: Readonly<Record<string, Tone>> = {
+const stateTones: Readonly<Record<ScalingResult['levels'][number]['state'], Tone>> = {
   held: 'good',
   warning: 'doubt',
   stopped: 'bad',
+  invalid: 'doubt',
   'not played': 'plain',
 }
 
 export function scalingSections({ cases, scaling }: ResultsDocument): Section[] {
   if (cases === undefined || scaling === undefined) return []
-  const rows = scaling.levels.map((level): Cell[] => {
-    const found = cases.find(({ name }) => name === level.case)
-    const engine = found?.engines.find(({ label }) => label === level.engine)
-    return [
-      { text: level.case, detail: loadText(found) },
-      { text: level.engine },
-      { text: duration(engine?.roundTrip.p50Ms) },
-      { text: duration(engine?.roundTrip.p99Ms) },
-      { text: share(level.successShare) },
-      { text: engine?.resources.cpuPercent == null ? unknown : percent(engine.resources.cpuPercent) },
-      { text: found?.generator.cpuPercent == null ? unknown : percent(found.generator.cpuPercent) },
-      { text: bytes(engine?.resources.rssMaxBytes) },
-      { text: level.connectsPerSecond === null ? unknown : perSecond(level.connectsPerSecond) },
-      { text: amount(level.databaseQueriesPerExchange) },
-      { text: level.state, tone: stateTones[level.state] ?? 'plain' },
-    ]
+  const levels = scaling.levels.map((level) => {
+    const load = cases.find(({ name }) => name === level.case)
+    return { level, load, engine: load?.engines.find(({ label }) => label === level.engine) }
   })
-  const head = [
-    'load',
-    'engine',
-    'round trip p50',
-    'p99',
-    'completed',
-    'engine CPU',
-    'load CPU',
-    'RSS',
-    'connects',
-    'queries per exchange',
-    '',
-  ]
+  const latencies = levels.map(({ level, load, engine }): Cell[] => [
+    { text: level.case, detail: loadText(load) },
+    { text: level.engine },
+    { text: duration(engine?.roundTrip.p50Ms) },
+    { text: duration(engine?.roundTrip.p99Ms) },
+    { text: share(level.successShare) },
+    { text: level.state, tone: stateTones[level.state] },
+  ])
+  const costs = levels.map(({ level, load, engine }): Cell[] => [
+    { text: level.case },
+    { text: level.engine },
+    { text: percent(engine?.resources.cpuPercent) },
+    { text: percent(load?.generator.cpuPercent) },
+    { text: bytes(engine?.resources.rssMaxBytes) },
+    { text: perSecond(level.connectsPerSecond) },
+    { text: amount(level.databaseQueriesPerExchange) },
+  ])
+  const knees = kneeSections(scaling)
   const closed = cases.some(({ loadModel }) => loadModel === 'closed')
   return [
     {
       title: 'Levels',
-      table: { head, rows },
+      table: { head: ['load', 'engine', 'round trip p50', 'p99', 'completed', ''], rows: latencies },
       lines: closed ? [{ text: 'The sequential pair is a closed loop, not coordinated-omission safe.' }] : [],
     },
+    {
+      title: 'Cost by level',
+      table: {
+        head: ['load', 'engine', 'engine CPU', 'load CPU', 'RSS', 'connects', 'queries per exchange'],
+        rows: costs,
+      },
+      lines: [],
+    },
+    ...knees,
     {
       title: 'Growth per agent',
       table: {
@@ -68,6 +77,50 @@ export function scalingSections({ cases, scaling }: ResultsDocument): Section[] 
       ],
     },
   ]
+}
+
+const limitWords: Readonly<Record<KneeResult['limit'], string>> = {
+  latency: 'its latency',
+  errors: 'its failures',
+  generator: 'the generator or the shared machine',
+  'not reached': 'nothing: no probe failed',
+}
+
+function kneeSections(scaling: ScalingResult): Section[] {
+  if (scaling.knees.length === 0) return []
+  const rows = scaling.knees.map((knee): Cell[] => [
+    { text: knee.engine },
+    { text: count(knee.agents) },
+    knee.ratePerSecond === null
+      ? { text: 'no rate held', tone: 'bad' }
+      : { text: perSecond(knee.ratePerSecond), detail: `p99 < ${duration(knee.boundMs)}` },
+    { text: limitWords[knee.limit], tone: knee.limit === 'generator' ? 'doubt' : 'plain' },
+    { text: knee.engineCpuPercent === null ? unknown : percent(knee.engineCpuPercent) },
+    { text: knee.generatorCpuPercent === null ? unknown : percent(knee.generatorCpuPercent) },
+    { text: count(knee.probes) },
+  ])
+  return [
+    {
+      title: 'Knees',
+      table: { head: ['engine', 'agents', 'highest rate held', 'ended by', 'engine CPU', 'load CPU', 'probes'], rows },
+      lines: scaling.scalability.map(scalabilityLine),
+    },
+  ]
+}
+
+function scalabilityLine(law: ScalabilityResult): Line {
+  const { engine, lambda, sigma, kappa, peakAgents, testedTo } = law
+  if (lambda === null || sigma === null || kappa === null) {
+    return { text: `Universal Scalability Law of ${engine}: not demonstrated, ${law.reason}.`, tone: 'doubt' }
+  }
+  const figure = (name: string, [value, low, high]: readonly [number, number | null, number | null]): string =>
+    `${name} ${amount(value, [low, high])} ${amountInterval(value, [low, high])}`.trim()
+  const peak = peakAgents === null ? 'no peak shown within twice the tested range' : figure('peak at', peakAgents)
+  return {
+    text:
+      `Universal Scalability Law of ${engine} through its knees up to ${count(testedTo)} agents: ` +
+      `${figure('λ', lambda)}, ${figure('σ', sigma)}, ${figure('κ', kappa)}; ${peak}. Where the machine ended a search, it is part of the law.`,
+  }
 }
 
 const metricNames: Readonly<Record<GrowthResult['metric'], string>> = {

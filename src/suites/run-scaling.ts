@@ -13,7 +13,8 @@ import { estimateScalingMs, planScaling, type ScalingPlan, type ScalingSizes } f
 import { claimsText } from '../measurement/claims-file.ts'
 import { latenessBoundMs } from '../measurement/derive-rounds.ts'
 import { collectEnvironment, completeEnvironment } from '../measurement/environment.ts'
-import { stageLines } from '../measurement/histogram-log.ts'
+import { readHistogramLog, stageLines } from '../measurement/histogram-log.ts'
+import { nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
 import type { CasePlan, RoundEvidence } from '../measurement/round-evidence.ts'
 import { createRunDirectory } from '../measurement/run-directory.ts'
 import { stopBelowSuccess, successShare } from '../measurement/run-cases.ts'
@@ -67,7 +68,7 @@ export async function runScaling(
   const directory = createRunDirectory(request.outputFolder, runId)
   events.started(runId, directory.path, request.seed)
   const engines = await describeEngines(request, outline, origin, events)
-  const last = outline.cases.at(-1)
+  const last = outline.cases.findLast(({ searchBoundsMs }) => searchBoundsMs === undefined)
   if (last === undefined) throw new LighthouseError('INTERNAL', 'a scaling plan without cases')
   const { cases, skippedCases, order } = outline
   const manifest = manifestOf(request, {
@@ -77,7 +78,7 @@ export async function runScaling(
     sizes: {
       agents: last.agents,
       ratePerSecond: last.ratePerSecond,
-      rounds: last.firstRound + last.rounds,
+      rounds: outline.cases.reduce((sum, each) => sum + each.rounds, 0),
       minimumRounds: request.minimumRounds,
       roundDurationMs: last.roundDurationMs,
       order,
@@ -147,7 +148,8 @@ class LevelPlayer {
 
   async playAll(): Promise<ComparisonOutcome['ended']> {
     const { outline, request, signal } = this.parts
-    for (const [index, level] of outline.cases.entries()) {
+    const loads = outline.cases.filter(({ searchBoundsMs }) => searchBoundsMs === undefined)
+    for (const [index, level] of loads.entries()) {
       for (const label of outline.order[level.firstRound] ?? []) {
         const arm = request.arms.find((each) => each.label === label)
         if (arm === undefined || this.stopped.has(label)) continue
@@ -155,7 +157,7 @@ class LevelPlayer {
         const ended = await this.playLevel(level, arm)
         if (ended !== 'complete') return ended
       }
-      if (request.coolDownMs > 0 && index < outline.cases.length - 1) await delay(request.coolDownMs, signal)
+      if (request.coolDownMs > 0 && index < loads.length - 1) await delay(request.coolDownMs, signal)
     }
     return signal.aborted ? 'interrupted' : 'complete'
   }
@@ -185,9 +187,44 @@ class LevelPlayer {
           `${planned.label} completed ${(share * 100).toFixed(1)} % at ${level.name}; it is not put to larger loads`,
         )
       }
-      return ended
+      return ended === 'complete' && !this.stopped.has(planned.label) ? await this.searchKnee(level, opened) : ended
     } finally {
       await closeAll([opened], events)
+    }
+  }
+
+  /** Probes rate after rate on hosts that are up; see knee.ts for what follows what. */
+  private async searchKnee(level: CasePlan, arm: Arm): Promise<ComparisonOutcome['ended']> {
+    const { outline, events, clock, signal } = this.parts
+    const search = outline.cases.find((each) => each.searchBoundsMs !== undefined && each.agents === level.agents)
+    const boundMs = search?.searchBoundsMs?.[arm.label]
+    if (search === undefined || boundMs === undefined || level.loadModel === 'closed') return 'complete'
+    const probes: Probe[] = []
+    for (;;) {
+      const rate = nextProbeRate(probes, search.ratePerSecond, search.rounds)
+      if (rate === null) return 'complete'
+      events.stage(`${arm.label}: probing ${rate.toFixed(0)} exchanges/s with ${level.agents} agents`)
+      const hooks: ComparisonHooks = {
+        onWarmup: () => undefined,
+        onRoundStart: () => undefined,
+        onRound: (played) => {
+          const evidence: RoundEvidence = { ...played.evidence, offeredPerSecond: rate }
+          const roundTrip = readHistogramLog(played.hlog).get('roundTrip') ?? []
+          probes.push({ ratePerSecond: rate, outcome: probeOutcome(evidence, roundTrip, boundMs) })
+          this.onRound({ ...played, evidence }, arm.connectPerSecond)
+        },
+      }
+      const plan = {
+        ...this.levelPlan({ ...search, ratePerSecond: rate }, arm.label),
+        rounds: 1,
+        firstRound: search.firstRound + probes.length,
+        warmupMs: 0,
+        order: [[arm.label]],
+        // A probe is never repeated: what does not hold is an answer.
+        repeatUntilMs: 0,
+      }
+      const { ended } = await playComparison(plan, [arm], hooks, clock, signal)
+      if (ended !== 'complete') return ended
     }
   }
 

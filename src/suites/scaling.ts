@@ -9,6 +9,9 @@
  * a thread cannot be told apart. Within a level the engines follow one another, in an order that alternates between levels:
  * side by side, two engines of 15,000 agents would share the descriptors, ports and cores that the level is about.
  *
+ * At every level the knee of each engine is then sought: the highest rate at which round trip p99 stays below the engine's bound (for polling
+ * three intervals, since no load makes it faster) and nothing fails. The Universal Scalability Law is fitted through the knees.
+ *
  * Why it answers the question. Growth is fitted over the rounds of all levels and tested for curvature, instead of being
  * read off two points. An engine that completes less than 95 % of a level is warned about; below 90 % it is stopped, because larger
  * levels would only measure its time-outs.
@@ -32,6 +35,11 @@ export interface ScalingSizes {
   readonly roundDurationMs: number
   /** Length of the closed-loop case of one pair; 0 leaves it out. */
   readonly pairDurationMs: number
+  /** Probes of the search for the knee of each engine at each level, at most; 0 leaves the search out. */
+  readonly probes: number
+  readonly probeDurationMs: number
+  /** Bound of round trip p99 that the search holds an engine to, in ms by label. */
+  readonly boundsMs: Readonly<Record<string, number>>
 }
 
 export interface ScalingPlan {
@@ -44,6 +52,8 @@ export interface ScalingPlan {
 /** Fewer exchanges per second than this would leave the smallest levels without samples. */
 const leastRatePerSecond = 20
 const pairExchanges = 100
+/** A p99 of fewer samples in a probe of seconds would be its maximum. */
+const leastProbeRate = 100
 
 /** Throws USAGE for levels that are not ascending even numbers, ENVIRONMENT when not even the first fits the machine. */
 export function planScaling(
@@ -83,6 +93,18 @@ export function planScaling(
       loadModel: 'open',
       roundDurationMs: sizes.roundDurationMs,
       rounds: index === fitting.length - 1 ? sizes.judgedRounds : sizes.rounds,
+    })
+  }
+  // Searches follow in round numbers, not in time: a knee is sought on the hosts of its level, right after its rounds.
+  for (const agents of sizes.probes > 0 ? fitting : []) {
+    add({
+      name: `knee-${agents}`,
+      agents,
+      ratePerSecond: Math.max(leastProbeRate, agents * sizes.ratePerAgentPerSecond),
+      loadModel: 'open',
+      roundDurationMs: sizes.probeDurationMs,
+      rounds: sizes.probes,
+      searchBoundsMs: sizes.boundsMs,
     })
   }
   const perCase = drawOrder(labels, cases.length, seed)

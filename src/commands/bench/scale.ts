@@ -1,5 +1,5 @@
 /** `lighthouse bench scale`: how latency, memory, connections and database work grow with the number of agents. */
-import { durationFlag, numberFlag, textFlag } from '../../configuration/flags.ts'
+import { durationFlag, numberFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
 import { comparisonFlags, readSettings } from '../../command-flags.ts'
 import { SuiteCommand } from '../../suite-command.ts'
 import type { ScalingRequest } from '../../suites/run-scaling.ts'
@@ -30,6 +30,15 @@ how memory, connections and database queries grow. The decision is about the lar
       'rate-per-agent',
       { summary: 'Exchanges that each agent asks per second', example: '0.5', group: 'SIZE' },
       { min: 0.001, max: 1000 },
+    ),
+    probes: wholeFlag(
+      'probes',
+      {
+        summary: 'Probes of the search for the highest rate of each engine and level; 0 leaves it out',
+        example: '7',
+        group: 'SIZE',
+      },
+      { min: 0, max: 20 },
     ),
     'cool-down': durationFlag(
       'cool-down',

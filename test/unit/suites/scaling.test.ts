@@ -8,6 +8,9 @@ const sizes: ScalingSizes = {
   judgedRounds: 6,
   roundDurationMs: 5000,
   pairDurationMs: 10_000,
+  probes: 0,
+  probeDurationMs: 2000,
+  boundsMs: { polling: 3000, elicitation: 300 },
 }
 const labels = ['polling', 'elicitation']
 
@@ -34,6 +37,19 @@ describe('the plan of a scaling run', () => {
     // One order per level, and the next level has the reverse or a draw of its own.
     expect(order[1]).toEqual(order[2])
     expect(planScaling(sizes, labels, 's', 65_536).order).toEqual(order)
+  })
+
+  it('adds a search for every level behind all rounds', () => {
+    const { cases, order } = planScaling({ ...sizes, probes: 5 }, labels, 's', null)
+    const searches = cases.filter(({ searchBoundsMs }) => searchBoundsMs !== undefined)
+    expect(
+      searches.map(({ name, ratePerSecond, firstRound, rounds }) => [name, ratePerSecond, firstRound, rounds]),
+    ).toEqual([
+      ['knee-10', 100, 11, 5],
+      ['knee-100', 100, 16, 5],
+      ['knee-15000', 7500, 21, 5],
+    ])
+    expect(order).toHaveLength(26)
   })
 
   it('names the levels that do not fit the machine', () => {

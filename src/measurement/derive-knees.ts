@@ -1,0 +1,69 @@
+/**
+ * Knees of a scaling run and the Universal Scalability Law through them. Knees that the generator or the machine ended are lower
+ * bounds of the engine's own, so a law through them describes engine, load and machine together; the report says so.
+ */
+import { fitScalability } from '../statistics/scalability.ts'
+import { significant, significantHigh, significantLow } from './derive-figures.ts'
+import { kneeOf, probeOutcome, type Probe } from './knee.ts'
+import type { KneeResult, ScalabilityResult } from './results-document.ts'
+import type { CaseView } from './run-cases.ts'
+
+/** Empty for an engine that made no probe. */
+export function kneeResult({ plan, rounds }: CaseView, engine: string): KneeResult[] {
+  const boundMs = plan.searchBoundsMs?.[engine]
+  const own = rounds
+    .filter(({ evidence }) => evidence.engine === engine && evidence.offeredPerSecond !== undefined)
+    .toSorted((a, b) => a.evidence.round - b.evidence.round)
+  if (boundMs === undefined || own.length === 0) return []
+  const probes = own.map(({ evidence, histograms }): Probe => ({
+    ratePerSecond: evidence.offeredPerSecond ?? 0,
+    outcome: probeOutcome(evidence, histograms.get('roundTrip') ?? [], boundMs),
+  }))
+  const { ratePerSecond, limit } = kneeOf(probes)
+  const best = own[probes.findLastIndex((probe) => probe.ratePerSecond === ratePerSecond && probe.outcome === 'held')]
+  const cpuUs = best?.evidence.resources.cpuUs ?? null
+  const elapsedMs = best === undefined ? 0 : best.evidence.durationMs + best.evidence.drainMs
+  return [
+    {
+      engine,
+      agents: plan.agents,
+      boundMs,
+      ratePerSecond: significant(ratePerSecond),
+      limit,
+      probes: probes.length,
+      engineCpuPercent: cpuUs === null || elapsedMs <= 0 ? null : significant(cpuUs / (elapsedMs * 10)),
+      generatorCpuPercent: significant(best?.evidence.audit.cpuPercent ?? null),
+    },
+  ]
+}
+
+type Triple = readonly [value: number, low: number | null, high: number | null]
+
+function triple({ value, low, high }: { value: number; low: number | null; high: number | null }): Triple {
+  return [significant(value) ?? 0, significantLow(low), significantHigh(high)]
+}
+
+export function scalabilityOf(engine: string, knees: readonly KneeResult[]): ScalabilityResult {
+  const points = knees.flatMap((knee) =>
+    knee.engine !== engine || knee.ratePerSecond === null
+      ? []
+      : [{ concurrency: knee.agents, throughput: knee.ratePerSecond }],
+  )
+  const testedTo = Math.max(0, ...points.map(({ concurrency }) => concurrency))
+  const fit = fitScalability(points)
+  if (fit.status === 'NOT_DEMONSTRATED') {
+    const nothing = { lambda: null, sigma: null, kappa: null, peakAgents: null }
+    return { engine, status: fit.status, reason: fit.reason, ...nothing, testedTo }
+  }
+  const { lambda, sigma, kappa, peak } = fit
+  return {
+    engine,
+    status: fit.status,
+    reason: '',
+    lambda: triple(lambda),
+    sigma: triple(sigma),
+    kappa: triple(kappa),
+    peakAgents: peak === null || peak.extrapolated ? null : triple(peak.concurrency),
+    testedTo,
+  }
+}

@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { kneeOf, kneeResolution, nextProbeRate, probeOutcome, type Probe } from '../../../src/measurement/knee.ts'
+import { distributionOf } from '../../../src/statistics/distribution.ts'
+import { syntheticRun } from '../derive/synthetic-run.ts'
+
+/** A search on an engine that holds every rate up to `truth`. */
+function search(truth: number, start: number, most: number): Probe[] {
+  const probes: Probe[] = []
+  for (;;) {
+    const rate = nextProbeRate(probes, start, most)
+    if (rate === null) return probes
+    probes.push({ ratePerSecond: rate, outcome: rate <= truth ? 'held' : 'latency' })
+  }
+}
+
+describe('the search for a knee', () => {
+  it('ends at the truth within its resolution, from below as from above, in bounded probes', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 10, max: 1e5, noNaN: true }),
+        fc.double({ min: 50, max: 5000, noNaN: true }),
+        (truth, start) => {
+          const probes = search(truth, start, 40)
+          expect(probes.length).toBeLessThan(40)
+          const { ratePerSecond } = kneeOf(probes)
+          expect(ratePerSecond).not.toBeNull()
+          expect(ratePerSecond).toBeLessThanOrEqual(truth)
+          expect((ratePerSecond ?? 0) * kneeResolution * 1.0001).toBeGreaterThanOrEqual(truth)
+        },
+      ),
+    )
+  })
+
+  it('stops at the number of probes it was given, with what it has', () => {
+    expect(search(3000, 100, 4).map(({ ratePerSecond }) => ratePerSecond)).toEqual([100, 200, 400, 800])
+    expect(kneeOf(search(3000, 100, 4))).toEqual({ ratePerSecond: 800, limit: 'not reached' })
+  })
+
+  it('gives up below one exchange per second', () => {
+    const probes = search(0, 100, 40)
+    expect(kneeOf(probes)).toEqual({ ratePerSecond: null, limit: 'latency' })
+    expect(probes.at(-1)?.ratePerSecond).toBeGreaterThanOrEqual(1)
+  })
+
+  it('does not count a rate above one that failed', () => {
+    const probes: Probe[] = [
+      { ratePerSecond: 100, outcome: 'held' },
+      { ratePerSecond: 200, outcome: 'errors' },
+      { ratePerSecond: 400, outcome: 'held' },
+    ]
+    expect(kneeOf(probes)).toEqual({ ratePerSecond: 100, limit: 'errors' })
+  })
+})
+
+describe('a probe', () => {
+  const evidence = syntheticRun().rounds[1]?.evidence
+  if (evidence === undefined) throw new Error('no round')
+  const trips = (ms: number) => [distributionOf(Array.from({ length: 500 }, () => ms * 1000))]
+  const invalid = { ...evidence, audit: { ...evidence.audit, valid: false, reasons: ['late'] } }
+  const lossy = { ...evidence, counts: { ...evidence.counts, completed: 1990, timedOut: 10 } }
+
+  it.each([
+    ['holds below its bound', evidence, 10, 'held'],
+    ['misses by latency at its bound', evidence, 400, 'latency'],
+    ['fails by errors, also when the generator was late', { ...lossy, audit: invalid.audit }, 10, 'errors'],
+    ['blames the generator for latency that it may have caused', invalid, 400, 'generator'],
+    ['does not hold when the generator did not keep up', invalid, 10, 'generator'],
+  ] as const)('%s', (_what, round, ms, outcome) => {
+    expect(probeOutcome(round, trips(ms), 300)).toBe(outcome)
+  })
+})
