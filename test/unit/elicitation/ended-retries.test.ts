@@ -115,4 +115,31 @@ describe('retries of an ended exchange', () => {
       expect(rows()).toBe(before)
     },
   )
+
+  it(
+    'end the connection of who asks for long results again and again and reads none',
+    { timeout: 60_000 },
+    async () => {
+      server = await startServer({ options: { rateLimit: '100000', rateBurst: '100000' } })
+      const [alice, bob] = [await connect('alice'), await connect('bob')]
+      alice.socket.write(alice.text('ask', 'x:alice:1 bob 600000', question))
+      await bob.expect('question')
+      bob.socket.write(
+        bob.text('answer', 'x:alice:1', `{"action":"decline","content":{"why":"${'z'.repeat(32_000)}"}}`),
+      )
+      await alice.expect('result')
+      alice.socket.pause()
+      // 128 MiB of results, of which the kernel's buffers hold a part and the server no more than one MiB.
+      for (let count = 0; count < 4096 && server.stats().openConnections === 2; count++) {
+        alice.socket.write(alice.text('ask', 'x:alice:1 bob 600000', question))
+        if (count % 64 === 0) await new Promise((resolve) => void setImmediate(resolve))
+      }
+      await until(() => server.stats().openConnections === 1, 'the connection to be ended')
+      bob.socket.write(bob.text('ping'))
+      await bob.expect('pong 2')
+      expect(rows()).toBe(2)
+      const again = await connect('alice')
+      expect(await again.expect('result')).toContain('z'.repeat(32_000))
+    },
+  )
 })

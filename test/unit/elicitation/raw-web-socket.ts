@@ -97,11 +97,15 @@ export class RawWebSocket {
     socket.on('close', () => (this.ended ??= 'close'))
   }
 
-  /** `head` leaves in one write with the request. */
+  /**
+   * `head` leaves in one write with the request; with `body`, which is the request's, after it and apart, so that the server writes
+   * and reads through a stream of its own around the socket.
+   */
   static async connect(
     url: string,
     name: string,
     head: (by: RawWebSocket) => Buffer = () => Buffer.alloc(0),
+    body = '',
   ): Promise<RawWebSocket> {
     const target = new URL('/v1/connect', url)
     const issued = await issueOver(url, name)
@@ -118,8 +122,14 @@ export class RawWebSocket {
       'sec-websocket-version: 13',
       'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==',
       `authorization: Bearer ${issued.token}`,
+      ...(body === '' ? [] : [`content-length: ${body.length}`]),
     ]
-    socket.write(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), head(agent)]))
+    const asked = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)
+    if (body !== '') {
+      socket.write(asked)
+      await until(() => agent.said.length > 0, 'hello before the body')
+    }
+    socket.write(Buffer.concat([body === '' ? asked : Buffer.from(body), head(agent)]))
     await until(() => agent.said.length > 0, 'hello')
     return agent
   }

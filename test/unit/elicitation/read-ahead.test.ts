@@ -15,14 +15,16 @@ const { Receiver } = library as typeof library & { Receiver: { prototype: { data
 
 let server: EngineServer
 const sockets: RawWebSocket[] = []
+let body = ''
 async function connect(name: string, head?: (by: RawWebSocket) => Buffer): Promise<RawWebSocket> {
-  const socket = await RawWebSocket.connect(server.url, name, head)
+  const socket = await RawWebSocket.connect(server.url, name, head, body)
   sockets.push(socket)
   return socket
 }
 afterEach(async () => {
   for (const { socket } of sockets.splice(0)) socket.destroy()
   await server.close()
+  body = ''
   vi.restoreAllMocks()
 })
 
@@ -39,9 +41,12 @@ function startSecure(options: Readonly<Record<string, string>>): Promise<EngineS
   })
 }
 
+const startOpen = (options: Readonly<Record<string, string>>): Promise<EngineServer> => startServer({ options })
 const starts = [
-  ['TCP', (options: Readonly<Record<string, string>>) => startServer({ options })],
-  ['TLS', startSecure],
+  ['TCP', startOpen, ''],
+  ['TLS', startSecure, ''],
+  ['TCP, after a request with a body', startOpen, 'of no use'],
+  ['TLS, after a request with a body', startSecure, 'of no use'],
 ] as const
 
 /** Lets the server read what was written so far before more is written. */
@@ -52,9 +57,10 @@ const rows = (): number => server.stats().committedRows
 /** Every frame is answered by its own acknowledgement, so order and loss show. */
 const pongs = (count: number, from = 1): string[] => Array.from({ length: count }, (_, index) => `pong ${from + index}`)
 
-describe.each(starts)('over %s', (_name, start) => {
+describe.each(starts)('over %s', (_name, start, given) => {
   let alice: RawWebSocket
   beforeEach(async () => {
+    body = given
     server = await start({ rateLimit: '100000', rateBurst: '100000' })
     alice = await connect('alice')
   })
