@@ -31,7 +31,7 @@ export interface WorldOptions {
   /** Rows the log takes while uncommitted. */
   readonly logRoom?: number
   /** A defect to plant, to prove that the checks see it. */
-  readonly defect?: 'commit-is-a-lie' | 'forget-on-restart'
+  readonly defect?: 'commit-is-a-lie' | 'forget-on-restart' | 'acknowledges-nothing'
 }
 
 interface Wire {
@@ -128,7 +128,8 @@ export class World implements LinkOwner {
     const [verb, , , id] = frame.split('\n', 1)[0]?.split(' ') ?? []
     if (verb === 'question' && !this.has(id, [rowKinds.asked])) this.violate(`question ${id} left before its commit`)
     if (verb === 'result' && !this.has(id, terminalKinds)) this.violate(`result ${id} left before its commit`)
-    wire.toClient.push(frame)
+    const muted = this.options.defect === 'acknowledges-nothing'
+    wire.toClient.push(muted ? frame.replace(/^(question|result|void|ack|ping|pong) \d+/, '$1 0') : frame)
     return wire.toClient.length < 64
   }
 
@@ -378,7 +379,9 @@ export class World implements LinkOwner {
       if (this.refusals.has(`ask ${exchange}`)) found.push(`phantom: ask ${exchange} was refused and is stored`)
     }
     for (const row of this.log.filter((candidate) => answerKinds.includes(candidate.kind))) {
-      if (this.refusals.has(`answer ${exchangeOf(row.exchange)}`)) found.push(`phantom: answer ${row.exchange}`)
+      const leg = `answer ${exchangeOf(row.exchange)}`
+      if (this.refusals.has(leg)) found.push(`phantom: answer ${row.exchange}`)
+      if (!this.acknowledgements.has(leg)) found.push(`${leg} was stored, its sender was never told`)
     }
     for (const acknowledged of this.acknowledgements) {
       const [leg, exchange] = acknowledged.split(' ')

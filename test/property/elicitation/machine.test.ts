@@ -100,6 +100,17 @@ describe('the test itself', () => {
     expect(world.judge().join()).toMatch(/ask 0 was acknowledged and lost/)
   })
 
+  it('sees a stored answer that is never acknowledged', () => {
+    const world = new World({ defect: 'acknowledges-nothing' })
+    world.ask(0, 1, 2000)
+    world.toServer(0)
+    world.commit(10)
+    world.toClient(1)
+    world.answer(0, 0)
+    world.settle()
+    expect(world.judge()).toEqual(['answer 0 was stored, its sender was never told'])
+  })
+
   it('sees acknowledgements and questions that rest on no commit', () => {
     const world = new World({ defect: 'commit-is-a-lie' })
     world.ask(0, 1, 2000)
