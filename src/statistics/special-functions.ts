@@ -1,6 +1,6 @@
 /**
  * Special functions behind the intervals: log-gamma, the regularised incomplete beta function and its inverse,
- * and from these the binomial distribution, Student's t and the normal quantile. Dimensionless.
+ * and from these the binomial distribution, Student's t, Fisher's F and the normal quantile. Dimensionless.
  *
  * Methods: log-gamma by Stirling's series after a shift; the beta prefix in Loader's form ("Fast and accurate
  * computation of binomial probabilities", 2000), so that it keeps its digits for millions of trials; the
@@ -120,6 +120,16 @@ export function studentTCdf(t: number, degrees: number): number {
   const tail = 0.5 * (1 - regularisedBeta(square / (degrees + square), 0.5, degrees / 2))
   const exactTail = square > degrees ? 0.5 * regularisedBeta(degrees / (degrees + square), degrees / 2, 0.5) : tail
   return t > 0 ? 1 - exactTail : exactTail
+}
+
+/** P(F ≥ f) of Fisher's F with degrees of freedom above 0; the tail itself, so that a small p keeps its digits. */
+export function fUpperTail(f: number, numeratorDegrees: number, denominatorDegrees: number): number {
+  if (!(numeratorDegrees > 0 && denominatorDegrees > 0) || Number.isNaN(f)) return NaN
+  if (f <= 0) return 1
+  const scaled = (numeratorDegrees / denominatorDegrees) * f
+  return scaled > 1
+    ? regularisedBeta(1 / (1 + scaled), denominatorDegrees / 2, numeratorDegrees / 2)
+    : 1 - regularisedBeta(scaled / (1 + scaled), numeratorDegrees / 2, denominatorDegrees / 2)
 }
 
 /** The t with P(T ≤ t) = p, for 0 < p < 1. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   binomialCdf,
+  fUpperTail,
   inverseRegularisedBeta,
   logGamma,
   normalQuantile,
@@ -94,6 +95,29 @@ describe('studentTQuantile', () => {
     near(studentTQuantile(1 - p, degrees), -expected, 1e-11)
     near(studentTCdf(expected, degrees), p, 1e-11)
     near(studentTCdf(-expected, degrees), 1 - p, 1e-11)
+  })
+})
+
+describe('fUpperTail', () => {
+  it.each([
+    [4.96, 1, 10, 0.05008765056646819],
+    [0.5, 3, 7, 0.69403638756881372],
+    [1, 5, 5, 0.5],
+    [30, 2, 4, 0.00390625],
+    [200, 1, 100, 1.3512423796021731e-25],
+    [1e-6, 2, 9, 0.99999900000061111],
+    [3.7, 12, 250, 3.7811121623277016e-5],
+  ])('of %d with %d and %d degrees', (f, numerator, denominator, expected) =>
+    near(fUpperTail(f, numerator, denominator), expected, 1e-11),
+  )
+
+  it('is the two-sided tail of t where one degree is above the line, and answers its edges', () => {
+    near(fUpperTail(2.5705818356363155 ** 2, 1, 5), 0.05, 1e-11)
+    expect(fUpperTail(0, 1, 5)).toBe(1)
+    expect(fUpperTail(-1, 1, 5)).toBe(1)
+    expect(fUpperTail(Infinity, 1, 5)).toBe(0)
+    expect(fUpperTail(1, 0, 5)).toBeNaN()
+    expect(fUpperTail(NaN, 1, 5)).toBeNaN()
   })
 })
 
