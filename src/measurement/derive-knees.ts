@@ -45,15 +45,19 @@ function triple({ value, low, high }: { value: number; low: number | null; high:
 
 export function scalabilityOf(engine: string, knees: readonly KneeResult[]): ScalabilityResult {
   const points = knees.flatMap((knee) =>
-    knee.engine !== engine || knee.ratePerSecond === null
+    // What ended without a failure is no knee but a lower bound of one. The search resolves rates to a share of themselves,
+    // hence the weights.
+    knee.engine !== engine || knee.ratePerSecond === null || knee.limit === 'not reached'
       ? []
-      : [{ concurrency: knee.agents, throughput: knee.ratePerSecond }],
+      : [{ concurrency: knee.agents, throughput: knee.ratePerSecond, weight: knee.ratePerSecond ** -2 }],
   )
   const testedTo = Math.max(0, ...points.map(({ concurrency }) => concurrency))
   const fit = fitScalability(points)
   if (fit.status === 'NOT_DEMONSTRATED') {
     const nothing = { lambda: null, sigma: null, kappa: null, peakAgents: null }
-    return { engine, status: fit.status, reason: fit.reason, ...nothing, testedTo }
+    const open = knees.filter((knee) => knee.engine === engine && knee.limit === 'not reached').length
+    const reason = open === 0 ? fit.reason : `${fit.reason}; ${open} searches ended before anything failed`
+    return { engine, status: fit.status, reason, ...nothing, testedTo }
   }
   const { lambda, sigma, kappa, peak } = fit
   return {

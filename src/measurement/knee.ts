@@ -3,7 +3,7 @@
  *
  * A probe is one round at one rate. It held when the generator kept up, at least 99.9 % of the exchanges completed and round trip p99
  * stayed below the engine's bound. Which rate is probed next follows from the probes so far alone, so the search of a run can be
- * checked from its rounds: rates double until one does not hold, then the gap is halved (geometrically) until it is small.
+ * checked from its rounds: rates quadruple until one does not hold, then the gap is halved (geometrically) until it is small.
  */
 import { mergeDistributions, quantile, type Distribution } from '../statistics/distribution.ts'
 import type { RoundEvidence } from './round-evidence.ts'
@@ -11,6 +11,8 @@ import type { RoundEvidence } from './round-evidence.ts'
 export const heldCompletedShare = 0.999
 /** Neighbouring probes closer than this are the same rate. */
 export const kneeResolution = 1.15
+
+const stride = 4
 
 /** Why a probe did not hold; `generator`: the load or the machine was the limit, so the engine's own knee lies higher or was not seen. */
 export type ProbeOutcome = 'held' | 'latency' | 'errors' | 'generator'
@@ -40,10 +42,10 @@ export function nextProbeRate(probes: readonly Probe[], startPerSecond: number, 
   if (probes.length >= mostProbes) return null
   const held = probes.filter(({ outcome }) => outcome === 'held').map(({ ratePerSecond }) => ratePerSecond)
   const missed = probes.filter(({ outcome }) => outcome !== 'held').map(({ ratePerSecond }) => ratePerSecond)
-  if (missed.length === 0) return Math.max(...held) * 2
+  if (missed.length === 0) return Math.max(...held) * stride
   const ceiling = Math.min(...missed)
   const floor = Math.max(0, ...held.filter((rate) => rate < ceiling))
-  if (floor === 0) return ceiling / 4 >= 1 ? ceiling / 4 : null
+  if (floor === 0) return ceiling / stride >= 1 ? ceiling / stride : null
   return ceiling / floor <= kneeResolution ? null : Math.sqrt(floor * ceiling)
 }
 

@@ -119,7 +119,7 @@ function scalabilityLine(law: ScalabilityResult): Line {
   return {
     text:
       `Universal Scalability Law of ${engine} through its knees up to ${count(testedTo)} agents: ` +
-      `${figure('λ', lambda)}, ${figure('σ', sigma)}, ${figure('κ', kappa)}; ${peak}. Where the machine ended a search, it is part of the law.`,
+      `${figure('lambda', lambda)}, ${figure('sigma', sigma)}, ${figure('kappa', kappa)}; ${peak}. Where the machine ended a search, it is part of the law.`,
   }
 }
 

@@ -33,8 +33,9 @@ describe('the search for a knee', () => {
   })
 
   it('stops at the number of probes it was given, with what it has', () => {
-    expect(search(3000, 100, 4).map(({ ratePerSecond }) => ratePerSecond)).toEqual([100, 200, 400, 800])
-    expect(kneeOf(search(3000, 100, 4))).toEqual({ ratePerSecond: 800, limit: 'not reached' })
+    expect(search(3000, 100, 4).map(({ ratePerSecond }) => ratePerSecond)).toEqual([100, 400, 1600, 6400])
+    expect(kneeOf(search(3000, 100, 4))).toEqual({ ratePerSecond: 1600, limit: 'latency' })
+    expect(kneeOf(search(3000, 100, 3))).toEqual({ ratePerSecond: 1600, limit: 'not reached' })
   })
 
   it('gives up below one exchange per second', () => {
