@@ -144,8 +144,12 @@ function perAgent({ perAgent: value, low, high, metric }: GrowthResult): Cell {
 
 function shapeCell({ shape, bendPercent, bendLow, bendHigh, departurePercent, reason }: GrowthResult): Cell {
   if (shape === 'NOT_DEMONSTRATED') return { text: 'not demonstrated', tone: 'doubt', detail: reason }
-  const interval = [bendLow, bendHigh] as const
+  // A bend of a millionth of a percent is rounding, and would print as a row of zeros.
+  const cut = (value: number | null): number | null => (value === null ? null : Math.round(value * 100) / 100 + 0)
+  const interval = [cut(bendLow), cut(bendHigh)] as const
   const bend =
-    bendPercent === null ? unknown : `${amount(bendPercent, interval)} % ${amountInterval(bendPercent, interval)}`
+    bendPercent === null
+      ? unknown
+      : `${amount(cut(bendPercent), interval)} % ${amountInterval(cut(bendPercent), interval)}`
   return { text: shape, detail: `bend ${bend.trim()}, at most ${percent(departurePercent)} off the line` }
 }
