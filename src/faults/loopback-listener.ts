@@ -51,6 +51,7 @@ export class LoopbackListener {
 
   /** Resolves when no opening is under way any more. */
   async settled(): Promise<void> {
+    // Whoever called open() is told of a failure; here only its end matters.
     await this.opening?.catch(() => undefined)
   }
 

@@ -2,9 +2,9 @@
  * What a run of several loads publishes beside the load that the decision is about: every load with its engines, what of it
  * was not valid, and findings that speak of the run as a whole.
  */
-import { quantile } from '../statistics/distribution.ts'
 import { engineResult } from './derive-engine.ts'
 import { significant } from './derive-figures.ts'
+import { generatorOf } from './derive-generator.ts'
 import type { ArmRounds, SortedRounds } from './derive-rounds.ts'
 import { scalingResult } from './derive-scaling.ts'
 import type { JudgedRun } from './derive-targets.ts'
@@ -57,33 +57,22 @@ export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[]
     findings: scaling === undefined ? [] : scalingFindings(scaling),
     notAssessed: (manifest.plan.skippedCases ?? []).map(({ name, reason }) => ({
       what: `${name}, SKIPPED: ${reason}`,
-      command: 'lighthouse doctor',
+      command: 'lighthouse bench scale',
     })),
   }
 }
 
 function caseResult({ view, judged }: JudgedCase): CaseResult {
   const { name, agents, ratePerSecond, loadModel, rounds } = view.plan
-  const { arms } = judged.sorted
-  const valid = arms.flatMap((arm) => arm.valid)
-  const most = (figures: readonly number[]): number | null =>
-    figures.length === 0 ? null : significant(Math.max(...figures))
+  const { cpuPercent, latenessP99Ms } = generatorOf(judged.sorted, '')
   return {
     name,
     agents,
     ratePerSecond,
     loadModel,
     plannedRounds: rounds,
-    engines: arms.map((arm) => engineResult(arm, arm.arm.role)),
-    generator: {
-      cpuPercent: most(valid.map(({ evidence }) => evidence.audit.cpuPercent)),
-      latenessP99Ms: most(
-        valid.flatMap(({ lateness }) => {
-          const us = quantile(lateness, 0.99)
-          return us === null ? [] : [us / 1000]
-        }),
-      ),
-    },
+    engines: judged.sorted.arms.map((arm) => engineResult(arm, arm.arm.role)),
+    generator: { cpuPercent, latenessP99Ms },
   }
 }
 

@@ -3,26 +3,28 @@
  * bounds of the engine's own, so a law through them describes engine, load and machine together; the report says so.
  */
 import { fitScalability } from '../statistics/scalability.ts'
+import type { JudgedCase } from './derive-cases.ts'
 import { significant, significantHigh, significantLow } from './derive-figures.ts'
 import { kneeOf, probeOutcome, type Probe } from './knee.ts'
 import type { KneeResult, ScalabilityResult } from './results-document.ts'
-import type { CaseView } from './run-cases.ts'
 
 /** Empty for an engine that made no probe. */
-export function kneeResult({ plan, rounds }: CaseView, engine: string): KneeResult[] {
+export function kneeResult({ view: { plan }, judged }: JudgedCase, engine: string): KneeResult[] {
   const boundMs = plan.searchBoundsMs?.[engine]
-  const own = rounds
-    .filter(({ evidence }) => evidence.engine === engine && evidence.offeredPerSecond !== undefined)
-    .toSorted((a, b) => a.evidence.round - b.evidence.round)
-  if (boundMs === undefined || own.length === 0) return []
-  const probes = own.map(({ evidence, histograms }): Probe => ({
-    ratePerSecond: evidence.offeredPerSecond ?? 0,
-    outcome: probeOutcome(evidence, histograms.get('roundTrip') ?? [], boundMs),
-  }))
+  const arm = judged.sorted.arms.find((each) => each.arm.label === engine)
+  if (boundMs === undefined || arm === undefined || arm.all.length === 0) return []
+  const own = arm.all
+  const probes = own.map((evidence): Probe => {
+    const counted = arm.valid.find((round) => round.evidence.round === evidence.round)
+    return {
+      ratePerSecond: evidence.counts.scheduled / (evidence.durationMs / 1000),
+      outcome: probeOutcome(evidence, counted?.series.roundTrip.whole ?? null, boundMs),
+    }
+  })
   const { ratePerSecond, limit } = kneeOf(probes)
   const best = own[probes.findLastIndex((probe) => probe.ratePerSecond === ratePerSecond && probe.outcome === 'held')]
-  const cpuUs = best?.evidence.resources.cpuUs ?? null
-  const elapsedMs = best === undefined ? 0 : best.evidence.durationMs + best.evidence.drainMs
+  const cpuUs = best?.resources.cpuUs ?? null
+  const elapsedMs = best === undefined ? 0 : best.durationMs + best.drainMs
   return [
     {
       engine,
@@ -32,7 +34,7 @@ export function kneeResult({ plan, rounds }: CaseView, engine: string): KneeResu
       limit,
       probes: probes.length,
       engineCpuPercent: cpuUs === null || elapsedMs <= 0 ? null : significant(cpuUs / (elapsedMs * 10)),
-      generatorCpuPercent: significant(best?.evidence.audit.cpuPercent ?? null),
+      generatorCpuPercent: significant(best?.audit.cpuPercent ?? null),
     },
   ]
 }

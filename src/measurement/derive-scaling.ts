@@ -22,7 +22,7 @@ export function scalingResult(
   searches: readonly JudgedCase[],
 ): ScalingResult {
   const labels = manifest.engines.map(({ label }) => label)
-  const knees = searches.flatMap((each) => labels.flatMap((label) => kneeResult(each.view, label)))
+  const knees = searches.flatMap((each) => labels.flatMap((label) => kneeResult(each, label)))
   return {
     knees,
     scalability: searches.length === 0 ? [] : labels.map((label) => scalabilityOf(label, knees)),

@@ -11,19 +11,19 @@ import {
   type DecisionResult,
   type DeliveredRound,
 } from '../statistics/decision.ts'
-import { quantile } from '../statistics/distribution.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { claimsFromJson, claimsSha256, type Claim } from './claims-file.ts'
 import { caseSections, type CaseSections, type JudgedLoad } from './derive-cases.ts'
 import { claimResults } from './derive-claims.ts'
 import { comparisons } from './derive-comparison.ts'
 import { engineResult } from './derive-engine.ts'
-import { significant, words } from './derive-figures.ts'
-import { latenessBoundMs, sortRounds, type ArmRounds, type RoundInput, type SortedRounds } from './derive-rounds.ts'
+import { words } from './derive-figures.ts'
+import { generatorOf } from './derive-generator.ts'
+import { latenessBoundMs, sortRounds, type ArmRounds, type RoundInput } from './derive-rounds.ts'
 import { savings } from './derive-savings.ts'
 import { notAssessed, scopeOf } from './derive-scope.ts'
 import { targetResults } from './derive-targets.ts'
-import type { GeneratorResult, ResultsDocument } from './results-document.ts'
+import type { ResultsDocument } from './results-document.ts'
 import type { RoundEvidence, RunManifest } from './round-evidence.ts'
 import { caseViews, judgedCase } from './run-cases.ts'
 import { targetsFromJson, targetsSha256, type Target } from './targets-file.ts'
@@ -165,30 +165,4 @@ function findings(manifest: RunManifest, arms: readonly ArmRounds[]): string[] {
   }
   if (manifest.interrupted === true) lines.push('finding: the run was interrupted before its planned end')
   return lines
-}
-
-function generatorOf(sorted: SortedRounds, invalidReason: string): GeneratorResult {
-  const valid = sorted.arms.flatMap((arm) => arm.valid)
-  const audits = valid.map((round) => round.evidence.audit)
-  const most = (figures: readonly number[]): number | null =>
-    figures.length === 0 ? null : significant(Math.max(...figures))
-  const lateness = valid.flatMap((round) => {
-    const us = quantile(round.lateness, 0.99)
-    return us === null ? [] : [us / 1000]
-  })
-  const repeated = sorted.invalid.length
-  return {
-    valid: invalidReason === '',
-    reasons: [
-      ...(invalidReason === '' ? [] : [invalidReason]),
-      ...(repeated === 0
-        ? []
-        : [`${repeated} round${repeated === 1 ? '' : 's'} did not count; each is listed with its reason`]),
-    ],
-    achievedRatio:
-      audits.length === 0 ? null : significant(Math.min(...audits.map((each) => each.sent / each.scheduled))),
-    latenessP99Ms: most(lateness.length === 0 ? audits.map((each) => each.latenessP99Ms) : lateness),
-    eventLoopP99Ms: most(audits.map((each) => each.eventLoopP99Ms)),
-    cpuPercent: most(audits.map((each) => each.cpuPercent)),
-  }
 }

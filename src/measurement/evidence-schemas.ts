@@ -124,7 +124,6 @@ export const roundEvidenceSchema = z.strictObject({
   engineStats: named(z.number().nullable()),
   resources: resourcesSchema,
   connectsPerSecond: amount.exactOptional(),
-  offeredPerSecond: amount.exactOptional(),
 })
 
 const caseSchema = z.strictObject({

@@ -2,13 +2,13 @@
  * The knee of an engine at a number of agents: the highest offered rate at which it still meets its service level, by search.
  *
  * A probe is one round at one rate. It held when the generator kept up, at least 99.9 % of the exchanges completed and round trip p99
- * stayed below the engine's bound. Which rate is probed next follows from the probes so far alone, so the search of a run can be
- * checked from its rounds: rates quadruple until one does not hold, then the gap is halved (geometrically) until it is small.
+ * stayed below the engine's bound. Which rate is probed next follows from the probes so far alone: rates quadruple until one does not
+ * hold, then the gap is halved (geometrically) until it is small. What is published is the rate that a probe's schedule had.
  */
-import { mergeDistributions, quantile, type Distribution } from '../statistics/distribution.ts'
+import { quantile, type Distribution } from '../statistics/distribution.ts'
 import type { RoundEvidence } from './round-evidence.ts'
 
-export const heldCompletedShare = 0.999
+const heldCompletedShare = 0.999
 /** Neighbouring probes closer than this are the same rate. */
 export const kneeResolution = 1.15
 
@@ -22,17 +22,16 @@ export interface Probe {
   readonly outcome: ProbeOutcome
 }
 
-export function probeOutcome(
-  evidence: RoundEvidence,
-  roundTrip: readonly Distribution[],
-  boundMs: number,
-): ProbeOutcome {
-  const { counts, audit } = evidence
-  const p99Us = quantile(mergeDistributions(roundTrip), 0.99)
-  const completed = counts.scheduled === 0 ? 0 : counts.completed / counts.scheduled
-  // What an engine refused or lost is its failure, whatever the generator did; latency of late sends may be the generator's.
-  if (completed < heldCompletedShare) return 'errors'
-  if (!audit.valid) return 'generator'
+/**
+ * `roundTrip`: of a round that counts; null when its evidence says that the generator, the machine or the evidence itself failed.
+ * A refusal or a loss is the engine's own, whatever the generator did; a time-out or a latency of such a round may be the generator's.
+ */
+export function probeOutcome({ counts }: RoundEvidence, roundTrip: Distribution | null, boundMs: number): ProbeOutcome {
+  const mostFailures = (1 - heldCompletedShare) * counts.scheduled
+  if (counts.refused + counts.lost > mostFailures) return 'errors'
+  if (roundTrip === null) return 'generator'
+  if (counts.scheduled - counts.completed > mostFailures) return 'errors'
+  const p99Us = quantile(roundTrip, 0.99)
   return p99Us === null || p99Us / 1000 >= boundMs ? 'latency' : 'held'
 }
 

@@ -30,8 +30,6 @@ export interface RoundEvidence {
   readonly resources: ResourceSummary
   /** Sessions opened per second before the first round of a case; absent where no case says how many agents there are. */
   readonly connectsPerSecond?: number
-  /** Of a round of a search, whose case has no rate of its own. */
-  readonly offeredPerSecond?: number
 }
 
 /** A part of a run with a load of its own. Its rounds are consecutive, and a round's number tells its case. */

@@ -102,10 +102,22 @@ const startUpMs = 1_500
 
 /** Milliseconds a run takes when no round has to be repeated and exchanges end within the grace of their engine. */
 export function estimateMs(inputs: TimeInputs): number {
-  const perRound = inputs.arms.reduce((sum, arm) => sum + inputs.roundDurationMs + arm.drainGraceMs + 150, 0)
   const perArm = inputs.arms.reduce(
     (sum, arm) => sum + startUpMs + (inputs.agents / connectsPerSecond) * 1000 + inputs.warmupMs + arm.drainGraceMs,
     0,
   )
-  return Math.round(perArm + inputs.rounds * perRound)
+  return Math.round(perArm) + roundsMs(inputs)
+}
+
+/** The same without starting engines and connecting agents. */
+export function roundsMs({ arms, rounds, roundDurationMs }: TimeInputs): number {
+  return rounds * arms.reduce((sum, arm) => sum + roundDurationMs + arm.drainGraceMs + 150, 0)
+}
+
+/** An encoded block of three digits takes up to about 4 kB in the log; four series per second, engine and round. */
+const diskBytesPerBlock = 16_000
+
+/** Bytes that rounds leave in the run directory. */
+export function estimateDiskBytes(arms: number, rounds: number, roundDurationMs: number): number {
+  return arms * rounds * Math.ceil(roundDurationMs / 1000) * diskBytesPerBlock
 }

@@ -1,24 +1,16 @@
 /**
- * What every suite does around its rounds: check the engines before anything starts, write down what is fixed before the first
- * round, open and close arms, keep the worst noise, and derive what is published from what was written.
+ * What every suite is asked, and what it does with engines around its rounds: check them before anything starts, open and close arms.
  */
-import { Arm, noiseLimits, type PlayedRound } from './arm.ts'
+import { Arm } from './arm.ts'
 import type { PlannedArm } from './comparison-plan.ts'
 import type { RunEvents } from './run-events.ts'
-import { engineFigures } from './run-histograms.ts'
 import type { Durability, ServerConfig } from '../engines/engine.ts'
 import { loadEngine } from '../engines/registry.ts'
 import type { Pacing, Workload } from '../load/round-plan.ts'
-import { claimsSha256, type Claim } from '../measurement/claims-file.ts'
-import { deriveResults } from '../measurement/derive.ts'
-import type { MachineNoise } from '../measurement/machine-noise.ts'
+import type { Claim } from '../measurement/claims-file.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
-import type { EngineArm, RunManifest } from '../measurement/round-evidence.ts'
-import { openRunDirectory, type RunDirectory } from '../measurement/run-directory.ts'
-import { targetsSha256, type Profile, type Target } from '../measurement/targets-file.ts'
-import { utcTimestamp } from '../measurement/utc-time.ts'
+import type { Profile, Target } from '../measurement/targets-file.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { renderMarkdown } from '../reports/markdown.ts'
 
 /** What every suite is asked; a suite adds what it alone needs. */
 export interface SuiteRequest {
@@ -90,90 +82,6 @@ export function openArm(request: SuiteRequest, opening: ArmOpening, events: RunE
     onProgress: (progress) => events.progress(arm.label, progress),
     ...(request.ca === undefined ? {} : { ca: request.ca }),
   })
-}
-
-export interface ManifestParts {
-  readonly runId: string
-  readonly startedAtMs: number
-  readonly suite: RunManifest['suite']
-  readonly sizes: Pick<
-    RunManifest['plan'],
-    'agents' | 'ratePerSecond' | 'rounds' | 'minimumRounds' | 'roundDurationMs' | 'order'
-  > &
-    Partial<Pick<RunManifest['plan'], 'cases' | 'skippedCases'>>
-  readonly engines: readonly EngineArm[]
-  readonly environment: RunManifest['environment']
-}
-
-export function manifestOf(request: SuiteRequest, parts: ManifestParts): RunManifest {
-  const { workload } = request
-  return {
-    schemaVersion: 1,
-    runId: parts.runId,
-    suite: parts.suite,
-    profile: request.profile,
-    startedAt: utcTimestamp(parts.startedAtMs),
-    seed: request.seed,
-    plan: {
-      ...parts.sizes,
-      warmupMs: request.warmupMs,
-      deadlineMs: workload.deadlineMs,
-      pattern: workload.pattern,
-      payloadBytes: workload.payloadBytes,
-      pacing: request.pacing,
-      loadModel: 'open',
-      durability: request.durability,
-    },
-    engines: parts.engines,
-    targets: { source: request.targets.source, sha256: targetsSha256(request.targets.items) },
-    claims: { source: request.claims.source, sha256: claimsSha256(request.claims.items) },
-    environment: parts.environment,
-  }
-}
-
-/** The worst reading of any round: a run is as quiet as its noisiest part. */
-export class NoiseLog {
-  private steal: number | null = null
-  private foreign: number | null = null
-
-  add(played: PlayedRound): void {
-    const { stealPercent, foreignCpuPercent } = played.evidence.audit
-    if (stealPercent !== null) this.steal = Math.max(this.steal ?? 0, stealPercent)
-    if (foreignCpuPercent !== null) this.foreign = Math.max(this.foreign ?? 0, foreignCpuPercent)
-  }
-
-  worst(): MachineNoise {
-    return {
-      stealPercent: this.steal,
-      foreignCpuPercent: this.foreign,
-      ...(this.steal === null
-        ? { reason: `no round was long enough to tell (limits ${noiseLimits.stealPercent} % steal)` }
-        : {}),
-    }
-  }
-}
-
-/** Reads the run back from disk, so that what is published follows from what was written. */
-export function publish(directory: RunDirectory): ResultsDocument {
-  const record = openRunDirectory(directory.path)
-  const results = deriveResults(record)
-  for (const { engine, series, text } of engineFigures(record)) directory.writeHgrm(engine, series, text)
-  directory.writeLedger({
-    schemaVersion: 1,
-    state: results.ledger.state,
-    rounds: record.rounds.map(({ folder, evidence }) => ({
-      folder,
-      engine: evidence.engine,
-      valid: evidence.audit.valid,
-      state: evidence.ledger.state,
-      reasons: evidence.ledger.reasons,
-      counts: evidence.counts,
-      anomalies: evidence.anomalies,
-    })),
-  })
-  directory.writeResults(results)
-  directory.writeReport(renderMarkdown(results))
-  return results
 }
 
 /** Every arm is closed whatever happens to the others; a failure to stop is said, not thrown over the result. */

@@ -4,25 +4,22 @@
  */
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
-import type { PlannedArm } from './comparison-plan.ts'
+import { estimateDiskBytes, type PlannedArm } from './comparison-plan.ts'
 import { playComparison, type ComparisonHooks, type ComparisonOutcome } from './comparison.ts'
 import type { RunEvents } from './run-events.ts'
-import { closeAll, manifestOf, NoiseLog, openArm, publish, validateEngines } from './run-frame.ts'
+import { closeAll, openArm, validateEngines } from './run-frame.ts'
 import type { FinishedRun, SuiteRequest } from './run-frame.ts'
+import { beginRun } from './run-record.ts'
 import { estimateScalingMs, planScaling, type ScalingPlan, type ScalingSizes } from './scaling.ts'
-import { claimsText } from '../measurement/claims-file.ts'
 import { latenessBoundMs } from '../measurement/derive-rounds.ts'
-import { collectEnvironment, completeEnvironment } from '../measurement/environment.ts'
-import { readHistogramLog, stageLines } from '../measurement/histogram-log.ts'
+import { collectEnvironment } from '../measurement/environment.ts'
+import { readHistogramLog } from '../measurement/histogram-log.ts'
 import { nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
 import type { CasePlan, RoundEvidence } from '../measurement/round-evidence.ts'
-import { createRunDirectory } from '../measurement/run-directory.ts'
 import { stopBelowSuccess, successShare } from '../measurement/run-cases.ts'
-import { targetsText } from '../measurement/targets-file.ts'
-import { newRunId, utcTimestamp } from '../measurement/utc-time.ts'
-import { clockOrigin, delay, systemClock, type Clock } from '../platform/clock.ts'
+import { delay, type Clock } from '../platform/clock.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { seededRandom } from '../platform/random.ts'
+import { mergeDistributions } from '../statistics/distribution.ts'
 
 export interface ScalingRequest extends SuiteRequest {
   readonly sizes: ScalingSizes
@@ -36,44 +33,37 @@ export interface ScalingOutline extends ScalingPlan {
   readonly diskBytes: number
 }
 
-const diskBytesPerBlock = 16_000
-
 export async function outlineScaling(request: ScalingRequest): Promise<ScalingOutline> {
   const environment = await collectEnvironment(request.projectFolder)
   const labels = request.arms.map(({ label }) => label)
   const plan = planScaling(request.sizes, labels, request.seed, environment.descriptorLimit.value)
-  const grace = request.arms.map((arm) => drainGraceMs(arm))
-  const blocks = plan.cases.reduce((sum, each) => sum + each.rounds * Math.ceil(each.roundDurationMs / 1000), 0)
+  const arms = request.arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
   return {
     ...plan,
     host: request.host,
-    durationMs: estimateScalingMs(plan, grace, request.warmupMs, request.coolDownMs),
-    diskBytes: blocks * request.arms.length * diskBytesPerBlock,
+    durationMs: estimateScalingMs(plan, arms, request.warmupMs, request.coolDownMs),
+    diskBytes: plan.cases.reduce(
+      (sum, each) => sum + estimateDiskBytes(arms.length, each.rounds, each.roundDurationMs),
+      0,
+    ),
   }
 }
 
 export async function runScaling(
   request: ScalingRequest,
+  outline: ScalingOutline,
   events: RunEvents,
   signal: AbortSignal,
 ): Promise<FinishedRun> {
   await validateEngines(request)
-  const outline = await outlineScaling(request)
   for (const { name, reason } of outline.skippedCases) events.note(`${name} SKIPPED: ${reason}`)
-  const origin = clockOrigin()
-  const clock = systemClock(origin)
-  const startedAtMs = clock.wallMs()
-  const runId = newRunId(startedAtMs, seededRandom(`${request.seed}/run-id/${startedAtMs}`))
-  const environment = await collectEnvironment(request.projectFolder)
-  const directory = createRunDirectory(request.outputFolder, runId)
-  events.started(runId, directory.path, request.seed)
+  const run = await beginRun(request, events)
+  const { origin, clock, runId } = run
   const engines = await describeEngines(request, outline, origin, events)
   const last = outline.cases.findLast(({ searchBoundsMs }) => searchBoundsMs === undefined)
   if (last === undefined) throw new LighthouseError('INTERNAL', 'a scaling plan without cases')
   const { cases, skippedCases, order } = outline
-  const manifest = manifestOf(request, {
-    runId,
-    startedAtMs,
+  run.declare(engines, {
     suite: 'scaling',
     sizes: {
       agents: last.agents,
@@ -85,25 +75,11 @@ export async function runScaling(
       cases,
       ...(skippedCases.length === 0 ? {} : { skippedCases }),
     },
-    engines,
-    environment,
   })
-  directory.start(manifest, targetsText(request.targets.items), claimsText(request.claims.items))
-  const noise = new NoiseLog()
   const levels = new LevelPlayer({ request, outline, runId, origin, clock, events, signal }, (played, connects) => {
-    noise.add(played)
-    const evidence: RoundEvidence = { ...played.evidence, connectsPerSecond: connects }
-    directory.writeRound(evidence, played.hlog + stageLines(played.stages, evidence.durationMs))
-    events.roundDone(evidence)
+    run.keep({ ...played, evidence: { ...played.evidence, connectsPerSecond: connects } })
   })
-  const ended = await levels.playAll()
-  directory.updateManifest({
-    ...manifest,
-    environment: completeEnvironment(environment, noise.worst()),
-    finishedAt: utcTimestamp(clock.wallMs()),
-    ...(ended === 'complete' ? {} : { interrupted: true }),
-  })
-  return { results: publish(directory), runDirectory: directory.path, ended }
+  return run.finish(await levels.playAll())
 }
 
 /** What the engines say of themselves, before the first level: each is started once with two agents. */
@@ -208,10 +184,11 @@ class LevelPlayer {
         onWarmup: () => undefined,
         onRoundStart: () => undefined,
         onRound: (played) => {
-          const evidence: RoundEvidence = { ...played.evidence, offeredPerSecond: rate }
-          const roundTrip = readHistogramLog(played.hlog).get('roundTrip') ?? []
+          const { evidence, hlog } = played
+          const trips = evidence.audit.valid ? (readHistogramLog(hlog).get('roundTrip') ?? []) : null
+          const roundTrip = trips === null ? null : mergeDistributions(trips)
           probes.push({ ratePerSecond: rate, outcome: probeOutcome(evidence, roundTrip, boundMs) })
-          this.onRound({ ...played, evidence }, arm.connectPerSecond)
+          this.onRound(played, arm.connectPerSecond)
         },
       }
       const plan = {

@@ -23,7 +23,7 @@
  */
 import { LighthouseError } from '../platform/errors.ts'
 import type { CasePlan } from '../measurement/round-evidence.ts'
-import { chooseHost, drawOrder } from './comparison-plan.ts'
+import { chooseHost, drawOrder, estimateMs, roundsMs, type TimeInputs } from './comparison-plan.ts'
 
 export interface ScalingSizes {
   /** Agents of the levels, ascending. */
@@ -130,27 +130,19 @@ function checkLevels(levels: readonly number[]): void {
   )
 }
 
-const startUpMs = 1500
-const connectsPerSecond = 3000
-
-/** Milliseconds the plan takes when no round is repeated. `drainMs`: what follows a round, by engine label. */
+/** Milliseconds the plan takes when no round is repeated. `arms`: what follows a round of each engine. */
 export function estimateScalingMs(
   { cases }: ScalingPlan,
-  drainMs: readonly number[],
+  arms: TimeInputs['arms'],
   warmupMs: number,
   coolDownMs: number,
 ): number {
-  const perEngine = (grace: number): number =>
-    cases.reduce(
-      (sum, each) =>
-        sum +
-        startUpMs +
-        (each.agents / connectsPerSecond) * 1000 +
-        warmupMs +
-        grace +
-        each.rounds * (each.roundDurationMs + grace) +
-        coolDownMs,
-      0,
-    )
-  return Math.round(drainMs.reduce((sum, grace) => sum + perEngine(grace), 0))
+  const loads = cases.filter(({ searchBoundsMs }) => searchBoundsMs === undefined)
+  const ofCase = (each: CasePlan): number => {
+    const { agents, rounds, roundDurationMs } = each
+    const times = { arms, agents, rounds, roundDurationMs, warmupMs }
+    // A search goes on with the hosts of its level.
+    return each.searchBoundsMs === undefined ? estimateMs(times) : roundsMs(times)
+  }
+  return cases.reduce((sum, each) => sum + ofCase(each), coolDownMs * Math.max(0, loads.length - 1))
 }

@@ -44,6 +44,11 @@ it('plays one pair and every level, each with both engines, and certifies the ru
   for (const { evidence } of folder.rounds) {
     const { scheduled, completed, refused, timedOut, lost } = evidence.counts
     expect(scheduled).toBe(completed + refused + timedOut + lost)
+    expect(completed).toBeGreaterThan(0)
+    const { duplicated, phantom, misdelivered, corrupt, unexpected, doubleTerminal } = evidence.counts
+    expect([lost, duplicated, phantom, misdelivered, corrupt, unexpected, doubleTerminal]).toEqual([
+      0, 0, 0, 0, 0, 0, 0,
+    ])
     expect(evidence.connectsPerSecond).toBeGreaterThan(0)
     // A process of its own, so memory is known.
     expect(evidence.resources.rssMaxBytes).toBeGreaterThan(0)

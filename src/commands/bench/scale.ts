@@ -53,9 +53,9 @@ how memory, connections and database queries grow. The decision is about the lar
     const request = scalingRequest(flags, readSettings(flags), process.cwd())
     if (flags['dry-run']) return this.outline(request)
     const { runScaling, outlineScaling } = await import('../../suites/run-scaling.ts')
-    const { cases } = await outlineScaling(request)
-    const rounds = cases.reduce((sum, each) => sum + each.rounds, 0)
-    return this.runSuite(flags, rounds, (events, signal) => runScaling(request, events, signal))
+    const outline = await outlineScaling(request)
+    const rounds = outline.cases.reduce((sum, each) => sum + each.rounds, 0)
+    return this.runSuite(flags, rounds, (events, signal) => runScaling(request, outline, events, signal))
   }
 
   private async outline(request: ScalingRequest): Promise<unknown> {

@@ -46,10 +46,14 @@ export function checkOptions(options: PostgresOptions): StoreLimits {
       'Ask for durability os or fsync, or use the embedded store.',
     )
   }
-  const limits = Object.fromEntries(
-    Object.entries(defaultLimits).map(([name, value]) => [name, options[name as keyof StoreLimits] ?? value]),
-  ) as unknown as StoreLimits
-  for (const [name, value] of Object.entries(limits) as [string, number][]) {
+  const limits = {
+    poolSize: options.poolSize ?? defaultLimits.poolSize,
+    connectTimeoutMs: options.connectTimeoutMs ?? defaultLimits.connectTimeoutMs,
+    statementTimeoutMs: options.statementTimeoutMs ?? defaultLimits.statementTimeoutMs,
+    lockTimeoutMs: options.lockTimeoutMs ?? defaultLimits.lockTimeoutMs,
+    settleWithinMs: options.settleWithinMs ?? defaultLimits.settleWithinMs,
+  }
+  for (const [name, value] of Object.entries(limits)) {
     const [highest, unit] = name === 'poolSize' ? [largestPool, 'connections'] : [indexWithinMs, 'ms']
     // To the server as to the driver zero would mean no bound at all.
     if (!Number.isInteger(value) || value < 1 || value > highest) {

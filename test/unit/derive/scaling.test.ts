@@ -189,6 +189,42 @@ describe('an engine that fails at a load', () => {
   })
 })
 
+describe('a search within the run', () => {
+  const searching = (spoil: (evidence: RoundEvidence) => RoundEvidence) => {
+    const run = scalingRun(linear)
+    const cases = run.manifest.plan.cases.map((each, index) =>
+      index === levels.length - 1
+        ? { ...each, name: 'knee-200', agents: 200, searchBoundsMs: { polling: 3000, elicitation: 300 } }
+        : each,
+    )
+    const own = (evidence: RoundEvidence) => evidence.round >= (levels.length - 1) * perLevel
+    const searched = altered(
+      { ...run, manifest: { ...run.manifest, plan: { ...run.manifest.plan, cases } } },
+      own,
+      spoil,
+    )
+    return deriveResults(searched).scaling?.knees
+  }
+  const sentInThreeSeconds = 600
+
+  it('publishes the rate that the schedules of its probes had, not one that was written down', () => {
+    const knees = searching((evidence) => ({ ...evidence, connectsPerSecond: 9999 }))
+    expect(knees?.map(({ engine, ratePerSecond, limit, probes }) => [engine, ratePerSecond, limit, probes])).toEqual([
+      ['polling', sentInThreeSeconds / 3, 'not reached', perLevel],
+      ['elicitation', sentInThreeSeconds / 3, 'not reached', perLevel],
+    ])
+  })
+
+  it('does not let a probe count whose generator was the limit', () => {
+    const audit = { valid: false, reasons: ['The machine was away.'] }
+    const knees = searching((evidence) => ({ ...evidence, audit: { ...evidence.audit, ...audit } }))
+    expect(knees?.map(({ ratePerSecond, limit }) => [ratePerSecond, limit])).toEqual([
+      [null, 'generator'],
+      [null, 'generator'],
+    ])
+  })
+})
+
 describe('cases that do not divide the rounds', () => {
   const run = scalingRun(linear)
   const { cases } = run.manifest.plan

@@ -57,17 +57,29 @@ describe('the search for a knee', () => {
 describe('a probe', () => {
   const evidence = syntheticRun().rounds[1]?.evidence
   if (evidence === undefined) throw new Error('no round')
-  const trips = (ms: number) => [distributionOf(Array.from({ length: 500 }, () => ms * 1000))]
-  const invalid = { ...evidence, audit: { ...evidence.audit, valid: false, reasons: ['late'] } }
-  const lossy = { ...evidence, counts: { ...evidence.counts, completed: 1990, timedOut: 10 } }
+  const trips = (ms: number) => distributionOf(Array.from({ length: 500 }, () => ms * 1000))
+  const { scheduled } = evidence.counts
+  const failed = (kind: 'refused' | 'lost' | 'timedOut', count: number) => ({
+    ...evidence,
+    counts: { ...evidence.counts, completed: scheduled - count, [kind]: count },
+  })
+  const most = Math.floor(scheduled / 1000)
 
   it.each([
-    ['holds below its bound', evidence, 10, 'held'],
-    ['misses by latency at its bound', evidence, 400, 'latency'],
-    ['fails by errors, also when the generator was late', { ...lossy, audit: invalid.audit }, 10, 'errors'],
-    ['blames the generator for latency that it may have caused', invalid, 400, 'generator'],
-    ['does not hold when the generator did not keep up', invalid, 10, 'generator'],
-  ] as const)('%s', (_what, round, ms, outcome) => {
-    expect(probeOutcome(round, trips(ms), 300)).toBe(outcome)
+    ['holds below its bound', evidence, trips(10), 'held'],
+    ['holds with one failure in a thousand', failed('refused', most), trips(10), 'held'],
+    ['misses by latency at its bound', evidence, trips(400), 'latency'],
+    ['fails by refusals, also when the round does not count', failed('refused', most + 1), null, 'errors'],
+    ['fails by losses, also when the round does not count', failed('lost', most + 1), null, 'errors'],
+    ['fails by time-outs of a round that counts', failed('timedOut', most + 1), trips(10), 'errors'],
+    [
+      'does not blame the engine for time-outs of a round that does not',
+      failed('timedOut', most + 1),
+      null,
+      'generator',
+    ],
+    ['does not hold without a round that counts', evidence, null, 'generator'],
+  ] as const)('%s', (_what, round, roundTrip, outcome) => {
+    expect(probeOutcome(round, roundTrip, 300)).toBe(outcome)
   })
 })

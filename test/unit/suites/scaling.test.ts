@@ -67,6 +67,13 @@ describe('the plan of a scaling run', () => {
   it('takes at least its rounds and drains', () => {
     const plan = planScaling(sizes, labels, 's', null)
     const rounds = 10_000 + 10 * 5000
-    expect(estimateScalingMs(plan, [2000, 1000], 0, 0)).toBeGreaterThan(2 * rounds + 11 * 3000)
+    const arms = [{ drainGraceMs: 2000 }, { drainGraceMs: 1000 }]
+    const withoutSearch = estimateScalingMs(plan, arms, 0, 0)
+    expect(withoutSearch).toBeGreaterThan(2 * rounds + 11 * 3000)
+    // Probes run on the hosts of their level; rests stand between levels, of which the pair is one.
+    const searched = planScaling({ ...sizes, probes: 5 }, labels, 's', null)
+    expect(estimateScalingMs(searched, arms, 0, 1000) - withoutSearch).toBe(
+      3 * 5 * (2 * (2000 + 150) + 3000) + 3 * 1000,
+    )
   })
 })

@@ -1,0 +1,159 @@
+/**
+ * The record of a run: its directory, what is declared in it before the first round, every round as it ends, and what is published at
+ * the end, which is derived from what was written and from nothing else.
+ */
+import { noiseLimits, type PlayedRound } from './arm.ts'
+import type { RunEvents } from './run-events.ts'
+import type { FinishedRun, SuiteRequest } from './run-frame.ts'
+import { engineFigures } from './run-histograms.ts'
+import { claimsSha256, claimsText } from '../measurement/claims-file.ts'
+import { deriveResults } from '../measurement/derive.ts'
+import { collectEnvironment, completeEnvironment } from '../measurement/environment.ts'
+import { stageLines } from '../measurement/histogram-log.ts'
+import type { MachineNoise } from '../measurement/machine-noise.ts'
+import type { ResultsDocument } from '../measurement/results-document.ts'
+import type { EngineArm, RunManifest } from '../measurement/round-evidence.ts'
+import { createRunDirectory, openRunDirectory, type RunDirectory } from '../measurement/run-directory.ts'
+import { targetsSha256, targetsText } from '../measurement/targets-file.ts'
+import { newRunId, utcTimestamp } from '../measurement/utc-time.ts'
+import { clockOrigin, systemClock, type Clock } from '../platform/clock.ts'
+import { seededRandom } from '../platform/random.ts'
+import { renderMarkdown } from '../reports/markdown.ts'
+
+export interface BegunRun {
+  readonly runId: string
+  /** Broadcast to every host, so that all of them stamp on one clock. */
+  readonly origin: number
+  readonly clock: Clock
+  /** Once, before the first round is kept. */
+  declare(engines: readonly EngineArm[], declaration: Declaration): void
+  /** Puts a round on disk. */
+  keep(played: PlayedRound): void
+  /** Derives what is published; `ended` other than complete marks the run as interrupted. */
+  finish(ended: FinishedRun['ended']): FinishedRun
+}
+
+/** Creates the run directory and says where it is. Throws ENVIRONMENT when it cannot be written. */
+export async function beginRun(request: SuiteRequest, events: RunEvents): Promise<BegunRun> {
+  const origin = clockOrigin()
+  const clock = systemClock(origin)
+  const startedAtMs = clock.wallMs()
+  const runId = newRunId(startedAtMs, seededRandom(`${request.seed}/run-id/${startedAtMs}`))
+  const environment = await collectEnvironment(request.projectFolder)
+  const directory = createRunDirectory(request.outputFolder, runId)
+  events.started(runId, directory.path, request.seed)
+  const noise = new NoiseLog()
+  let manifest: RunManifest | null = null
+  return {
+    runId,
+    origin,
+    clock,
+    declare(engines, declaration) {
+      manifest = manifestOf(request, { ...declaration, runId, startedAtMs, engines, environment })
+      directory.start(manifest, targetsText(request.targets.items), claimsText(request.claims.items))
+    },
+    keep(played) {
+      noise.add(played)
+      directory.writeRound(played.evidence, played.hlog + stageLines(played.stages, played.evidence.durationMs))
+      events.roundDone(played.evidence)
+    },
+    finish(ended) {
+      if (manifest === null) throw new Error('a run ended before it was declared')
+      directory.updateManifest({
+        ...manifest,
+        environment: completeEnvironment(environment, noise.worst()),
+        finishedAt: utcTimestamp(clock.wallMs()),
+        ...(ended === 'complete' ? {} : { interrupted: true }),
+      })
+      return { results: publish(directory), runDirectory: directory.path, ended }
+    },
+  }
+}
+
+/** What is fixed before the first round, beside the request. */
+interface Declaration {
+  readonly suite: RunManifest['suite']
+  readonly sizes: Pick<
+    RunManifest['plan'],
+    'agents' | 'ratePerSecond' | 'rounds' | 'minimumRounds' | 'roundDurationMs' | 'order'
+  > &
+    Partial<Pick<RunManifest['plan'], 'cases' | 'skippedCases'>>
+}
+
+interface ManifestParts extends Declaration {
+  readonly runId: string
+  readonly startedAtMs: number
+  readonly engines: readonly EngineArm[]
+  readonly environment: RunManifest['environment']
+}
+
+function manifestOf(request: SuiteRequest, parts: ManifestParts): RunManifest {
+  const { workload } = request
+  return {
+    schemaVersion: 1,
+    runId: parts.runId,
+    suite: parts.suite,
+    profile: request.profile,
+    startedAt: utcTimestamp(parts.startedAtMs),
+    seed: request.seed,
+    plan: {
+      ...parts.sizes,
+      warmupMs: request.warmupMs,
+      deadlineMs: workload.deadlineMs,
+      pattern: workload.pattern,
+      payloadBytes: workload.payloadBytes,
+      pacing: request.pacing,
+      loadModel: 'open',
+      durability: request.durability,
+    },
+    engines: parts.engines,
+    targets: { source: request.targets.source, sha256: targetsSha256(request.targets.items) },
+    claims: { source: request.claims.source, sha256: claimsSha256(request.claims.items) },
+    environment: parts.environment,
+  }
+}
+
+/** The worst reading of any round: a run is as quiet as its noisiest part. */
+class NoiseLog {
+  private steal: number | null = null
+  private foreign: number | null = null
+
+  add(played: PlayedRound): void {
+    const { stealPercent, foreignCpuPercent } = played.evidence.audit
+    if (stealPercent !== null) this.steal = Math.max(this.steal ?? 0, stealPercent)
+    if (foreignCpuPercent !== null) this.foreign = Math.max(this.foreign ?? 0, foreignCpuPercent)
+  }
+
+  worst(): MachineNoise {
+    return {
+      stealPercent: this.steal,
+      foreignCpuPercent: this.foreign,
+      ...(this.steal === null
+        ? { reason: `no round was long enough to tell (limits ${noiseLimits.stealPercent} % steal)` }
+        : {}),
+    }
+  }
+}
+
+/** Reads the run back from disk, so that what is published follows from what was written. */
+function publish(directory: RunDirectory): ResultsDocument {
+  const record = openRunDirectory(directory.path)
+  const results = deriveResults(record)
+  for (const { engine, series, text } of engineFigures(record)) directory.writeHgrm(engine, series, text)
+  directory.writeLedger({
+    schemaVersion: 1,
+    state: results.ledger.state,
+    rounds: record.rounds.map(({ folder, evidence }) => ({
+      folder,
+      engine: evidence.engine,
+      valid: evidence.audit.valid,
+      state: evidence.ledger.state,
+      reasons: evidence.ledger.reasons,
+      counts: evidence.counts,
+      anomalies: evidence.anomalies,
+    })),
+  })
+  directory.writeResults(results)
+  directory.writeReport(renderMarkdown(results))
+  return results
+}
