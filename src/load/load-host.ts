@@ -26,6 +26,17 @@ export interface LoadStartAnswer {
   readonly connectMs: number
 }
 
+/** Telemetry `roundStart`: the zero of a round, in ns of the broadcast clock. */
+export interface RoundStart {
+  readonly round: number
+  readonly startNs: number
+}
+
+export interface MarkRequest {
+  readonly name: string
+  readonly atNs: number
+}
+
 let session: LoadSession | null = null
 
 function running(): LoadSession {
@@ -43,6 +54,7 @@ const parent = servePeer({
       timing: systemTiming(request.clockOrigin),
       gauge: systemGauge(),
       onProgress: (progress) => parent.telemetry('progress', progress),
+      onRoundStart: (round, startNs) => parent.telemetry('roundStart', { round, startNs } satisfies RoundStart),
     })
     session = started
     const { connectsPerSecond, elapsedMs } = await started.connect(request.agents, request.concurrency)
@@ -53,6 +65,10 @@ const parent = servePeer({
   },
   round(payload): Promise<RoundReport> {
     return running().runRound(payload as RoundPlan)
+  },
+  mark(payload): void {
+    const { name, atNs } = payload as MarkRequest
+    running().mark(name, atNs)
   },
   async pause(): Promise<void> {
     await running().pause()

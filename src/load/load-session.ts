@@ -19,6 +19,8 @@ export interface LoadSessionOptions {
   readonly gauge: GeneratorGauge
   /** At most four calls a second while a round runs. */
   readonly onProgress?: (progress: RoundProgress) => void
+  /** The zero of a round in ns of the clock, before its first send. */
+  readonly onRoundStart?: (round: number, startNs: number) => void
   /** What the checker of deliveries gets wrong; the real self-test unless a test plants a failure. */
   readonly checkerSelfTest?: () => readonly string[]
 }
@@ -119,6 +121,7 @@ export class LoadSession implements ClientHandlers {
       gauge,
       onProgress: onProgress ?? null,
       disconnected: () => this.disconnectedCount,
+      onStart: (startNs) => this.options.onRoundStart?.(plan.round, startNs),
     })
     if (this.selfTestFailures.length > 0) {
       round.ledger.markUnknown(`The checker failed its self-test: ${this.selfTestFailures[0]}.`)
@@ -147,6 +150,11 @@ export class LoadSession implements ClientHandlers {
   /** Ends the round under way at once; its report is marked invalid. */
   abort(): void {
     this.interruption?.abort()
+  }
+
+  /** Asks the round under way to tell what followed the moment `atNs` of the clock. */
+  mark(name: string, atNs: number): void {
+    this.round?.mark(name, atNs)
   }
 
   async pause(): Promise<void> {
@@ -187,6 +195,7 @@ export class LoadSession implements ClientHandlers {
 
   onLost(agent: number): void {
     this.lostSessions++
+    this.round?.onLost()
     if (this.disconnected[agent] !== 0) return
     this.disconnected[agent] = 1
     this.disconnectedCount++
@@ -260,6 +269,8 @@ export class LoadSession implements ClientHandlers {
         samples: { negative, outOfRange },
         audit,
         client: this.clientFigures(outcome),
+        ...(outcome.timeline === null ? {} : { timeline: outcome.timeline }),
+        ...(outcome.marks.length === 0 ? {} : { marks: outcome.marks }),
       },
       hlog,
     }

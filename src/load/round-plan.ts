@@ -2,7 +2,7 @@
  * What the load host is told to do in one round, and what it gives back. Plain data: it crosses a thread
  * or process boundary.
  */
-import type { RoundEvidence } from '../measurement/round-evidence.ts'
+import type { LoadPhase, RoundEvidence } from '../measurement/round-evidence.ts'
 
 export const patterns = ['pairs', 'ring'] as const
 export type Pattern = (typeof patterns)[number]
@@ -38,6 +38,10 @@ export interface RoundPlan {
   readonly drainGraceMs: number
   /** Bound of send lateness p99: max(2 ms, 10 % of the smallest mandatory latency bound). */
   readonly latenessBoundMs: number
+  /** Stretches that fill the round, each with its own rate and askers; without them the workload's hold throughout. */
+  readonly phases?: readonly LoadPhase[]
+  /** Whether the evidence tells the round second by second. */
+  readonly timeline?: boolean
 }
 
 export interface RoundReport {

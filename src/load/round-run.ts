@@ -18,8 +18,10 @@ import type { Cancel } from '../platform/clock.ts'
 import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
 import { ClosedLoop } from './closed-loop.ts'
 import { Injector } from './injector.ts'
+import type { RoundMark, RoundTimeline } from '../measurement/round-evidence.ts'
 import type { RoundPlan, RoundProgress } from './round-plan.ts'
 import { RoundRecorders } from './round-recorders.ts'
+import { FailureTimes, markOf, timelineOf } from './round-timeline.ts'
 import { actionName, buildSchedule, type Schedule } from './schedule.ts'
 import type { Pacer, Sender } from './sender.ts'
 import type { GeneratorGauge, Timing } from './timing.ts'
@@ -41,6 +43,8 @@ export interface RoundSetup {
   readonly onProgress: ((progress: RoundProgress) => void) | null
   /** Agents without a session right now. */
   readonly disconnected: () => number
+  /** Called with the round's zero, in ns of the clock, before the first send. */
+  readonly onStart?: (startNs: number) => void
 }
 
 /** What a finished round knows, before it is put into words. */
@@ -54,6 +58,8 @@ export interface RoundOutcome {
   readonly cpuPercent: number
   readonly eventLoopP99Ms: number
   readonly interrupted: boolean
+  readonly timeline: RoundTimeline | null
+  readonly marks: readonly RoundMark[]
 }
 
 export class RoundRun implements Sender {
@@ -79,6 +85,10 @@ export class RoundRun implements Sender {
   private watching = false
   private cpuPercent = 0
   private eventLoopP99Ms = 0
+  private readonly failures = new FailureTimes()
+  /** Refusals of asks alone, since they are rare where figures are good. */
+  private readonly refusedAtNs = new Map<number, number>()
+  private readonly marked: { readonly name: string; readonly atNs: number }[] = []
   private timers: Cancel[] = []
   private finish: ((interrupted: boolean) => void) | null = null
   private fail: ((error: Error) => void) | null = null
@@ -87,7 +97,7 @@ export class RoundRun implements Sender {
     const { plan, timing, client } = setup
     this.setup = setup
     this.pool = createBodyPool(plan.seed, plan.workload.payloadBytes)
-    const schedule = buildSchedule(plan.workload, plan.seed, plan.durationMs, this.pool.questions.length)
+    const schedule = buildSchedule(plan.workload, plan.seed, plan.durationMs, this.pool.questions.length, plan.phases)
     this.schedule = schedule
     const { expiry } = client.semantics
     this.overdueNs = (plan.workload.deadlineMs + (expiry === 'engine' ? engineExpiryToleranceMs : 0)) * 1e6
@@ -100,10 +110,10 @@ export class RoundRun implements Sender {
     this.resultAtNs = unset()
     this.countedFromNs = plan.loadModel === 'open' ? schedule.scheduledAtNs : this.sentAtNs
     const { scheduledAtNs } = schedule
-    const { pacing, workload } = plan
+    const { pacing } = plan
     this.pacer =
       plan.loadModel === 'open'
-        ? new Injector({ timing, scheduledAtNs, ratePerSecond: workload.ratePerSecond, pacing, sender: this })
+        ? new Injector({ timing, scheduledAtNs, ratePerSecond: highestRate(plan), pacing, sender: this })
         : new ClosedLoop({ timing, schedule, giveUpNs: this.overdueNs, sender: this })
   }
 
@@ -132,6 +142,7 @@ export class RoundRun implements Sender {
       this.startedAtMs = timing.clock.wallMs() + leadMs
       this.startNs = timing.clock.nowNs() + leadMs * 1e6
       if (this.setup.onProgress !== null) this.timers.push(timing.scheduler.every(progressMs, () => this.report()))
+      this.setup.onStart?.(this.startNs)
       this.pacer.start(this.startNs)
     })
   }
@@ -193,14 +204,26 @@ export class RoundRun implements Sender {
       this.recorders.roundTrip.record(block, (nowNs - fromNs) / 1000)
       this.recorders.serviceTime.record(block, (nowNs - sentNs) / 1000)
       this.recorders.overall.record((nowNs - fromNs) / 1000)
-    }
+    } else if (outcome === 'expired') this.failures.note(nowNs)
     if (this.ledger.isResolved(exchange)) this.pacer.ended(exchange)
   }
 
   onRefused(exchange: number, leg: Leg, code: RefusalCode): void {
-    this.lastArrivalNs = this.sinceStart()
+    const nowNs = this.sinceStart()
+    this.lastArrivalNs = nowNs
+    this.failures.note(nowNs)
+    if (leg === 'ask') this.refusedAtNs.set(exchange, nowNs)
     this.ledger.refused(exchange, leg, code)
     if (this.ledger.isResolved(exchange)) this.pacer.ended(exchange)
+  }
+
+  onLost(): void {
+    this.failures.note(this.sinceStart())
+  }
+
+  /** Asks the report to tell what followed the moment `atNs` of the clock. */
+  mark(name: string, atNs: number): void {
+    this.marked.push({ name, atNs: atNs - this.startNs })
   }
 
   /** When each exchange was sent, delivered, answered and ended, in ns from the start of the round; NaN where it was not. */
@@ -280,7 +303,16 @@ export class RoundRun implements Sender {
       cpuPercent: this.cpuPercent,
       eventLoopP99Ms: this.eventLoopP99Ms,
       interrupted,
+      timeline: plan.timeline === true ? this.timeline(drainMs) : null,
+      marks: this.marked.map((mark) => markOf(mark, this.sentAtNs, this.resultAtNs, this.overdueNs, this.failures)),
     }
+  }
+
+  private timeline(drainMs: number): RoundTimeline {
+    const { scheduledAtNs, durationNs } = this.schedule
+    const { sentAtNs, resultAtNs, refusedAtNs, overdueNs } = this
+    const endNs = durationNs + drainMs * 1e6
+    return timelineOf({ scheduledAtNs, sentAtNs, resultAtNs, refusedAtNs, overdueNs, durationNs, endNs })
   }
 
   private report(): void {
@@ -307,6 +339,10 @@ function expectedOf(schedule: Schedule, pool: BodyPool): ExpectedExchanges {
     answer: (exchange) => answerBody(pool, bodyIndex[exchange] as number, action[exchange] as number),
     outcome: (exchange) => 1 + (action[exchange] as number),
   }
+}
+
+function highestRate({ phases, workload }: RoundPlan): number {
+  return phases === undefined ? workload.ratePerSecond : Math.max(...phases.map((phase) => phase.ratePerSecond))
 }
 
 function msOf(us: number | null): number | null {

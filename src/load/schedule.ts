@@ -11,6 +11,7 @@
 import { answerActions, type AnswerAction } from '../engines/engine.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { seededRandom, type Random } from '../platform/random.ts'
+import type { LoadPhase } from '../measurement/round-evidence.ts'
 import type { Pattern, Workload } from './round-plan.ts'
 
 /** Bounds the memory of a round: 20 M exchanges take about 1.2 GB of typed arrays. */
@@ -32,33 +33,74 @@ export interface Schedule {
 
 export type ScheduleInput = Pick<Workload, 'agents' | 'ratePerSecond' | 'pattern' | 'arrivals' | 'answers'>
 
-/** Throws LighthouseError('USAGE') for a workload that no schedule can be drawn from. `bodies` ≤ 65,536. */
-export function buildSchedule(workload: ScheduleInput, seed: string, durationMs: number, bodies: number): Schedule {
-  checkInput(workload, durationMs)
-  const durationNs = durationMs * 1e6
-  const arrivals = seededRandom(`${seed}/schedule/arrivals`)
-  const scheduledAtNs =
-    workload.arrivals === 'poisson'
-      ? poissonArrivals(workload.ratePerSecond, durationNs, arrivals)
-      : evenArrivals(workload.ratePerSecond, durationNs, arrivals)
+/**
+ * Throws LighthouseError('USAGE') for a workload that no schedule can be drawn from. `bodies` ≤ 65,536. Phases, where given, fill the
+ * round: each draws its arrivals from a stream of its own, and only its agents ask.
+ */
+export function buildSchedule(
+  workload: ScheduleInput,
+  seed: string,
+  durationMs: number,
+  bodies: number,
+  phases?: readonly LoadPhase[],
+): Schedule {
+  if (phases !== undefined) checkPhases(workload, phases, durationMs)
+  const stretches = phases ?? [{ durationMs, agents: workload.agents, ratePerSecond: workload.ratePerSecond }]
+  checkInput(workload, stretches)
+  const who = seededRandom(`${seed}/schedule/requesters`)
+  const { scheduledAtNs, askers } = arrivalsOf(workload, stretches, seed, who)
   const count = scheduledAtNs.length
-  const requester = new Uint32Array(count)
   const recipient = new Uint32Array(count)
   const bodyIndex = new Uint16Array(count)
   const action = new Uint8Array(count)
-  const who = seededRandom(`${seed}/schedule/requesters`)
   const what = seededRandom(`${seed}/schedule/bodies`)
   const how = seededRandom(`${seed}/schedule/answers`)
   const { accept, decline } = workload.answers
   for (let exchange = 0; exchange < count; exchange++) {
-    const asker = who.below(workload.agents)
-    requester[exchange] = asker
-    recipient[exchange] = recipientOf(workload.pattern, asker, workload.agents)
+    recipient[exchange] = recipientOf(workload.pattern, askers[exchange] as number, workload.agents)
     bodyIndex[exchange] = what.below(bodies)
     const draw = how.uniform()
     action[exchange] = draw < accept ? 0 : draw < accept + decline ? 1 : 2
   }
-  return { count, agents: workload.agents, durationNs, scheduledAtNs, requester, recipient, bodyIndex, action }
+  return {
+    count,
+    agents: workload.agents,
+    durationNs: durationMs * 1e6,
+    scheduledAtNs,
+    requester: askers,
+    recipient,
+    bodyIndex,
+    action,
+  }
+}
+
+/** Offsets from the start of the round, ascending, and who asks at each. */
+function arrivalsOf(
+  workload: ScheduleInput,
+  phases: readonly LoadPhase[],
+  seed: string,
+  who: Random,
+): { scheduledAtNs: Float64Array; askers: Uint32Array } {
+  const parts: { readonly offsets: Float64Array; readonly fromNs: number; readonly agents: number }[] = []
+  let fromNs = 0
+  for (const [index, phase] of phases.entries()) {
+    const random = seededRandom(`${seed}/schedule/arrivals${index === 0 ? '' : `/${index}`}`)
+    const draw = workload.arrivals === 'poisson' ? poissonArrivals : evenArrivals
+    const durationNs = phase.durationMs * 1e6
+    parts.push({ offsets: draw(phase.ratePerSecond, durationNs, random), fromNs, agents: phase.agents })
+    fromNs += durationNs
+  }
+  const count = parts.reduce((sum, { offsets }) => sum + offsets.length, 0)
+  const scheduledAtNs = new Float64Array(count)
+  const askers = new Uint32Array(count)
+  let next = 0
+  for (const part of parts) {
+    for (const offset of part.offsets) {
+      scheduledAtNs[next] = part.fromNs + offset
+      askers[next++] = who.below(part.agents)
+    }
+  }
+  return { scheduledAtNs, askers }
 }
 
 /** `pairs`: 2i ↔ 2i+1, both directions. `ring`: i → i+1, the last to the first. */
@@ -99,8 +141,20 @@ function evenArrivals(ratePerSecond: number, durationNs: number, random: Random)
   return offsets
 }
 
-function checkInput(workload: ScheduleInput, durationMs: number): void {
-  const { agents, ratePerSecond, pattern, answers } = workload
+function checkPhases(workload: ScheduleInput, phases: readonly LoadPhase[], durationMs: number): void {
+  const together = phases.reduce((sum, phase) => sum + phase.durationMs, 0)
+  if (Math.abs(together - durationMs) > 1e-6) {
+    fail(`its phases last ${together} ms, the round ${durationMs} ms`, 'Give phases that fill the round.')
+  }
+  for (const { agents } of phases) {
+    if (!Number.isInteger(agents) || agents < 1 || agents > workload.agents) {
+      fail(`a phase of ${agents} agents is not part of ${workload.agents}`, 'Let 1 agent or more ask in each phase.')
+    }
+  }
+}
+
+function checkInput(workload: ScheduleInput, phases: readonly LoadPhase[]): void {
+  const { agents, pattern, answers } = workload
   if (!Number.isInteger(agents) || agents < 2)
     fail(`${agents} agents cannot exchange messages`, 'Use 2 agents or more.')
   if (pattern === 'pairs' && agents % 2 !== 0) {
@@ -109,13 +163,15 @@ function checkInput(workload: ScheduleInput, durationMs: number): void {
       `Use ${agents + 1} agents, or pattern "ring".`,
     )
   }
-  if (!(ratePerSecond > 0) || !Number.isFinite(ratePerSecond)) {
-    fail(`a rate of ${ratePerSecond} exchanges/s is not a positive number`, 'Use a rate above 0.')
+  for (const { ratePerSecond, durationMs } of phases) {
+    if (!(ratePerSecond > 0) || !Number.isFinite(ratePerSecond)) {
+      fail(`a rate of ${ratePerSecond} exchanges/s is not a positive number`, 'Use a rate above 0.')
+    }
+    if (!(durationMs > 0) || !Number.isFinite(durationMs)) {
+      fail(`a duration of ${durationMs} ms is not a positive number`, 'Use a duration above 0.')
+    }
   }
-  if (!(durationMs > 0) || !Number.isFinite(durationMs)) {
-    fail(`a duration of ${durationMs} ms is not a positive number`, 'Use a duration above 0.')
-  }
-  const exchanges = (ratePerSecond * durationMs) / 1000
+  const exchanges = phases.reduce((sum, phase) => sum + (phase.ratePerSecond * phase.durationMs) / 1000, 0)
   if (exchanges > maximumExchanges) {
     fail(
       `${Math.round(exchanges)} exchanges in one round are more than the ${maximumExchanges} that a round may hold`,

@@ -107,6 +107,20 @@ const resourcesSchema = z.strictObject({
   nullReasons: named(text),
 })
 
+const perSecond = z.array(count).max(100_000)
+const timelineSchema = z.strictObject({
+  scheduled: perSecond,
+  completed: perSecond,
+  results: perSecond,
+  backlog: perSecond,
+})
+const markSchema = z.strictObject({
+  name: label,
+  atMs: amount,
+  firstFailureMs: amount.nullable(),
+  firstSuccessMs: amount.nullable(),
+})
+
 export const roundEvidenceSchema = z.strictObject({
   schemaVersion: z.literal(knownSchemaVersion),
   round: count.max(99_999),
@@ -124,7 +138,11 @@ export const roundEvidenceSchema = z.strictObject({
   engineStats: named(z.number().nullable()),
   resources: resourcesSchema,
   connectsPerSecond: amount.exactOptional(),
+  timeline: timelineSchema.exactOptional(),
+  marks: z.array(markSchema).max(100).exactOptional(),
 })
+
+const phaseSchema = z.strictObject({ durationMs: amount, agents: count, ratePerSecond: amount })
 
 const caseSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
@@ -135,6 +153,7 @@ const caseSchema = z.strictObject({
   firstRound: count,
   rounds: count,
   searchBoundsMs: named(amount).exactOptional(),
+  phases: z.array(phaseSchema).min(1).max(100).exactOptional(),
 })
 
 const planSchema = z.strictObject({

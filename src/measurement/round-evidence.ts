@@ -30,6 +30,39 @@ export interface RoundEvidence {
   readonly resources: ResourceSummary
   /** Sessions opened per second before the first round of a case; absent where no case says how many agents there are. */
   readonly connectsPerSecond?: number
+  /** Of suites that ask how a round went on, not only how it was in all. */
+  readonly timeline?: RoundTimeline
+  /** Moments that the suite marked while the round ran. */
+  readonly marks?: readonly RoundMark[]
+}
+
+/** A round second by second; the position in each list is the second since the round's zero. */
+export interface RoundTimeline {
+  /** By the second in which an exchange was scheduled. `completed` of them, whenever that was. */
+  readonly scheduled: readonly number[]
+  readonly completed: readonly number[]
+  /** By the second of the result, to the end of the drain. */
+  readonly results: readonly number[]
+  /** Sent and neither completed, refused nor past its deadline, at the end of the second, to the end of the drain. */
+  readonly backlog: readonly number[]
+}
+
+/** What followed a moment, in ms from the round's zero; null when nothing of the kind did. */
+export interface RoundMark {
+  readonly name: string
+  readonly atMs: number
+  /** Session lost, refusal, expiry or passed deadline at or after the mark. */
+  readonly firstFailureMs: number | null
+  /** Earliest result of an exchange that was sent at or after the mark. */
+  readonly firstSuccessMs: number | null
+}
+
+/** A stretch of a round with a load of its own. */
+export interface LoadPhase {
+  readonly durationMs: number
+  /** Who asks: agents 0 … `agents`−1; all agents of the load stay connected. */
+  readonly agents: number
+  readonly ratePerSecond: number
 }
 
 /** A part of a run with a load of its own. Its rounds are consecutive, and a round's number tells its case. */
@@ -47,6 +80,8 @@ export interface CasePlan {
    * ms by engine label.
    */
   readonly searchBoundsMs?: Readonly<Record<string, number>>
+  /** Consecutive stretches that fill each round; `ratePerSecond` is then the highest of them. */
+  readonly phases?: readonly LoadPhase[]
 }
 
 export interface RoundAudit {

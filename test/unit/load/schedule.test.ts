@@ -76,6 +76,40 @@ describe('buildSchedule', () => {
     }
   })
 
+  it('fills a round with phases: each at its rate, asked by its agents, the first as if it were alone', () => {
+    const phases = [
+      { durationMs: 2000, agents: 20, ratePerSecond: 200 },
+      { durationMs: 1000, agents: 100, ratePerSecond: 4000 },
+      { durationMs: 2000, agents: 20, ratePerSecond: 200 },
+    ]
+    const { count, scheduledAtNs, requester, recipient } = buildSchedule(input, 'a', 5000, 256, phases)
+    const within = (from: number, to: number) =>
+      [...scheduledAtNs.keys()].filter((index) => {
+        const at = (scheduledAtNs[index] ?? 0) / 1e6
+        return at >= from && at < to
+      })
+    const stretches = [within(0, 2000), within(2000, 3000), within(3000, 5000)]
+    expect(stretches.flat()).toHaveLength(count)
+    for (const [index, expected] of [400, 4000, 400].entries()) {
+      expect(Math.abs((stretches[index]?.length ?? 0) - expected)).toBeLessThan(5 * Math.sqrt(expected))
+      const most = phases[index]?.agents ?? 0
+      expect(stretches[index]?.every((exchange) => (requester[exchange] ?? most) < most)).toBe(true)
+    }
+    expect([...requester.keys()].every((each) => recipient[each] === ((requester[each] ?? 0) ^ 1))).toBe(true)
+    const alone = buildSchedule({ ...input, agents: 20, ratePerSecond: 200 }, 'a', 2000, 256)
+    expect(scheduledAtNs.slice(0, alone.count)).toEqual(alone.scheduledAtNs)
+    expect([...scheduledAtNs]).toEqual([...scheduledAtNs].toSorted((a, b) => a - b))
+  })
+
+  it.each([
+    [[{ durationMs: 999, agents: 2, ratePerSecond: 1 }], 'last 999 ms, the round 1000 ms'],
+    [[{ durationMs: 1000, agents: 101, ratePerSecond: 1 }], 'a phase of 101 agents'],
+    [[{ durationMs: 1000, agents: 0, ratePerSecond: 1 }], 'a phase of 0 agents'],
+    [[{ durationMs: 1000, agents: 2, ratePerSecond: 0 }], 'a rate of 0'],
+  ])('refuses the phases %j', (phases, message) => {
+    expect(() => buildSchedule(input, 'a', 1000, 256, phases)).toThrow(message)
+  })
+
   it('keeps to the shares of answers', () => {
     const { action, count } = buildSchedule(input, 'a', 20_000, 256)
     const shares = [0, 1, 2].map((code) => action.filter((value) => value === code).length / count)
