@@ -12,9 +12,10 @@ import {
   oneSided,
   satisfies,
   type Judgement,
+  type ThroughputData,
 } from '../statistics/judgement.ts'
 import { minimumPairs } from '../statistics/paired-ratio.ts'
-import { proportionBounds, trialsToShow } from '../statistics/proportion.ts'
+import { proportionBounds, trialsToShow, type Cell } from '../statistics/proportion.ts'
 import { minimumSamples, targetBounds, type RoundSample } from '../statistics/quantile-interval.ts'
 import {
   boundOf,
@@ -86,20 +87,15 @@ function judge(expression: TargetExpression, run: JudgedRun): Judgement {
         1,
       )
     case 'overhead': {
-      const stage = arm.valid.flatMap((round) => round.stages.get('total') ?? [])
-      // A round without the stage would leave its exchanges out of the overhead.
-      if (stage.length < arm.valid.length || stage.length === 0) {
+      const stage = overheadSamples(arm)
+      if (stage === null) {
         const reason = `${arm.arm.label} did not record the stage "total" in every valid round`
         return notDemonstrated(noData, 'the stage "total" of every valid round', reason)
       }
       return judgeLatency(stage, measure.quantile, expression, 1000)
     }
     case 'errorRate': {
-      const cells = arm.valid.map(({ evidence: { counts } }) => ({
-        hits: counts.refused + counts.timedOut + counts.lost,
-        n: counts.scheduled,
-      }))
-      const { n, value, low, high } = proportionBounds(cells, oneSided)
+      const { n, value, low, high } = proportionBounds(failureCells(arm), oneSided)
       const rounded = { n, value: significant(value), low: significantLow(low), high: significantHigh(high) }
       return judgeBounds(rounded, comparator, bound, trialsToShow(bound, oneSided))
     }
@@ -119,6 +115,33 @@ function judge(expression: TargetExpression, run: JudgedRun): Judgement {
       }
       return judgeBounds({ n: rounds, value: ratio, low, high }, comparator, bound, minimumPairs, 'paired rounds')
     }
+  }
+}
+
+/** Nanoseconds per exchange in every valid round; null when one lacks them, since that would leave its exchanges out. */
+export function overheadSamples(arm: ArmRounds): RoundSample[] | null {
+  const stage = arm.valid.flatMap((round) => round.stages.get('total') ?? [])
+  return stage.length < arm.valid.length || stage.length === 0 ? null : stage
+}
+
+/** Per valid round: `hits` refused, timed out or lost of `n` scheduled. */
+export function failureCells(arm: ArmRounds): Cell[] {
+  return arm.valid.map(({ evidence: { counts } }) => ({
+    hits: counts.refused + counts.timedOut + counts.lost,
+    n: counts.scheduled,
+  }))
+}
+
+/** What the judgement of throughput looks at. */
+export function throughputData(arm: ArmRounds, manifest: RunManifest): ThroughputData {
+  return {
+    rounds: arm.valid.map(({ evidence: { counts } }) => ({ hits: counts.completed, n: counts.scheduled })),
+    seconds: arm.valid.reduce((sum, round) => sum + round.evidence.durationMs, 0) / 1000,
+    offeredPerSecond: manifest.plan.ratePerSecond,
+    backlogGrows: backlogGrows(
+      arm.valid.map((round) => round.series.roundTrip),
+      manifest.plan.roundDurationMs * 1000,
+    ),
   }
 }
 
@@ -142,19 +165,7 @@ function throughput(arm: ArmRounds, expression: TargetExpression, { manifest }: 
   if (manifest.plan.loadModel === 'closed') {
     return notDemonstrated(noData, 'an open loop', 'a closed loop offers only what the engine takes')
   }
-  const judged = judgeThroughput(
-    {
-      rounds: arm.valid.map(({ evidence: { counts } }) => ({ hits: counts.completed, n: counts.scheduled })),
-      seconds: arm.valid.reduce((sum, round) => sum + round.evidence.durationMs, 0) / 1000,
-      offeredPerSecond: manifest.plan.ratePerSecond,
-      backlogGrows: backlogGrows(
-        arm.valid.map((round) => round.series.roundTrip),
-        manifest.plan.roundDurationMs * 1000,
-      ),
-    },
-    comparator,
-    bound,
-  )
+  const judged = judgeThroughput(throughputData(arm, manifest), comparator, bound)
   const { value, low, high } = judged
   return { ...judged, value: significant(value), low: significantLow(low), high: significantHigh(high) }
 }

@@ -24,7 +24,7 @@ import { savings } from './derive-savings.ts'
 import { notAssessed, scopeOf } from './derive-scope.ts'
 import { targetResults } from './derive-targets.ts'
 import type { ResultsDocument } from './results-document.ts'
-import type { RoundEvidence, RunManifest } from './round-evidence.ts'
+import type { CasePlan, RoundEvidence, RunManifest } from './round-evidence.ts'
 import { caseViews, judgedCase } from './run-cases.ts'
 import { targetsFromJson, targetsSha256, type Target } from './targets-file.ts'
 
@@ -44,9 +44,8 @@ export interface DerivationInput {
  */
 export function deriveResults(input: DerivationInput): ResultsDocument {
   const { manifest } = input
-  const targets = targetsFromJson(Array.isArray(input.targets) ? { targets: input.targets } : input.targets)
+  const targets = declaredTargets(input)
   const claims = claimsFromJson(Array.isArray(input.claims) ? { claims: input.claims } : input.claims)
-  requireDeclared('targets.json', targetsSha256(targets), manifest.targets.sha256)
   requireDeclared('claims.json', claimsSha256(claims), manifest.claims.sha256)
 
   const views = caseViews(manifest, input.rounds)
@@ -60,18 +59,40 @@ export function deriveResults(input: DerivationInput): ResultsDocument {
   return documentOf(judged, manifest, claims, caseSections(manifest, cases))
 }
 
+/** The load that the decision is about, as `deriveResults` judges it, and its case in a run of several loads. Throws as it does. */
+export function judgedLoad(input: DerivationInput): { readonly load: JudgedLoad; readonly casePlan: CasePlan | null } {
+  const view = judgedCase(caseViews(input.manifest, input.rounds))
+  const load = judge(view?.manifest ?? input.manifest, view?.rounds ?? input.rounds, declaredTargets(input))
+  return { load, casePlan: view?.plan ?? null }
+}
+
+function declaredTargets(input: DerivationInput): Target[] {
+  const targets = targetsFromJson(Array.isArray(input.targets) ? { targets: input.targets } : input.targets)
+  requireDeclared('targets.json', targetsSha256(targets), input.manifest.targets.sha256)
+  return targets
+}
+
 function judge(manifest: RunManifest, rounds: readonly RoundInput[], targets: readonly Target[]): JudgedLoad {
   const sorted = sortRounds(manifest, rounds, latenessBoundMs(targets, manifest.profile))
   const candidate = sorted.arms.at(-1)
   if (candidate === undefined) throw new LighthouseError('RUN_DIRECTORY', 'run.json names no engine')
-  const required = Math.max(requiredRounds(manifest.profile, manifest.plan.rounds), manifest.plan.minimumRounds)
-  const validRounds = Math.min(...sorted.arms.map((arm) => arm.valid.length))
+  const { validRounds, required, invalidReason } = validityOf(manifest, sorted.arms)
+  const run = { manifest, arms: sorted.arms, invalidReason }
+  return { run, sorted, candidate, targets: targetResults(targets, run), validRounds, required }
+}
+
+/** Whether enough rounds of every engine are valid; `invalidReason` is empty when they are. */
+export function validityOf(
+  { profile, plan }: RunManifest,
+  arms: readonly ArmRounds[],
+): { readonly validRounds: number; readonly required: number; readonly invalidReason: string } {
+  const required = Math.max(requiredRounds(profile, plan.rounds), plan.minimumRounds)
+  const validRounds = Math.min(...arms.map((arm) => arm.valid.length))
   const invalidReason =
     validRounds >= required
       ? ''
-      : `the run is INVALID: ${validRounds} of ${manifest.plan.rounds} planned rounds are valid, a decision needs ${required}`
-  const run = { manifest, arms: sorted.arms, invalidReason }
-  return { run, sorted, candidate, targets: targetResults(targets, run), validRounds, required }
+      : `the run is INVALID: ${validRounds} of ${plan.rounds} planned rounds are valid, a decision needs ${required}`
+  return { validRounds, required, invalidReason }
 }
 
 /** `manifest` is the whole run's, `judged` of the load that the decision is about. */
