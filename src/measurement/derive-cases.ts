@@ -6,6 +6,7 @@ import { engineResult } from './derive-engine.ts'
 import { significant } from './derive-figures.ts'
 import { generatorOf } from './derive-generator.ts'
 import type { ArmRounds, SortedRounds } from './derive-rounds.ts'
+import { recoverySuite } from './derive-recovery.ts'
 import { scalingResult } from './derive-scaling.ts'
 import type { JudgedRun } from './derive-targets.ts'
 import type { CaseResult, InvalidRound, ResultsDocument, ScalingResult, TargetResult } from './results-document.ts'
@@ -27,10 +28,22 @@ export interface JudgedCase {
   readonly judged: JudgedLoad
 }
 
+/** The part of the document that belongs to one suite. */
+export type SuiteSections = Pick<ResultsDocument, 'scaling' | 'recovery'>
+
+/** What a suite makes of its cases. */
+export interface SuiteResult {
+  readonly sections: SuiteSections
+  readonly findings: readonly string[]
+  /** For targets that name figures of the suite. */
+  readonly figureOf?: NonNullable<JudgedRun['figureOf']>
+  /** Which rounds' unknown ledgers leave the decision open; every engine's by default. */
+  readonly ledgerOf?: 'candidate'
+}
+
 /** What the cases of a run add to its document; everything is absent in a run of one load. */
-export interface CaseSections {
+export interface CaseSections extends SuiteSections {
   readonly cases?: readonly CaseResult[]
-  readonly scaling?: ScalingResult
   /** Of all loads. */
   readonly candidateRounds?: readonly RoundEvidence[]
   readonly unknownLedger?: readonly string[]
@@ -39,22 +52,38 @@ export interface CaseSections {
   readonly notAssessed?: ResultsDocument['notAssessed']
 }
 
-export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[]): CaseSections {
-  const loads = cases.filter(({ view }) => view.plan.searchBoundsMs === undefined)
+export function suiteResult(manifest: RunManifest, cases: readonly JudgedCase[]): SuiteResult {
+  if (manifest.suite === 'failure-recovery') return recoverySuite(cases)
+  if (manifest.suite !== 'scaling') return { sections: {}, findings: [] }
   const searches = cases.filter(({ view }) => view.plan.searchBoundsMs !== undefined)
-  const scaling = manifest.suite === 'scaling' ? scalingResult(manifest, loads, searches) : undefined
+  const scaling = scalingResult(manifest, loadsOf(cases), searches)
+  return { sections: { scaling }, findings: scalingFindings(scaling) }
+}
+
+function loadsOf(cases: readonly JudgedCase[]): JudgedCase[] {
+  return cases.filter(({ view }) => view.plan.searchBoundsMs === undefined)
+}
+
+export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[], suite: SuiteResult): CaseSections {
+  const loads = loadsOf(cases)
+  const candidate = manifest.engines.at(-1)?.label ?? ''
+  const counts = (why: string): boolean => suite.ledgerOf === undefined || why.startsWith(`${candidate}, round `)
+  // A search goes on until something gives way; what it finds is a knee, not a fault of the run.
+  const unknown = loads.flatMap(({ view, judged }) =>
+    judged.sorted.unknownLedger.map((why) => ({ counts: counts(why), text: `${view.plan.name}: ${why}` })),
+  )
   return {
+    ...suite.sections,
     cases: loads.map(caseResult),
-    ...(scaling === undefined ? {} : { scaling }),
     candidateRounds: cases.flatMap(({ judged }) => judged.candidate.all),
-    // A search goes on until something gives way; what it finds is a knee, not a fault of the run.
-    unknownLedger: loads.flatMap(({ view, judged }) =>
-      judged.sorted.unknownLedger.map((why) => `${view.plan.name}: ${why}`),
-    ),
+    unknownLedger: unknown.filter((each) => each.counts).map(({ text }) => text),
     invalidRounds: loads.flatMap(({ view, judged }) =>
       judged.sorted.invalid.map((round) => ({ ...round, case: view.plan.name })),
     ),
-    findings: scaling === undefined ? [] : scalingFindings(scaling),
+    findings: [
+      ...suite.findings,
+      ...unknown.filter((each) => !each.counts).map(({ text }) => `finding: the ledger is UNKNOWN: ${text}`),
+    ],
     notAssessed: (manifest.plan.skippedCases ?? []).map(({ name, reason }) => ({
       what: `${name}, SKIPPED: ${reason}`,
       command: 'lighthouse bench scale',

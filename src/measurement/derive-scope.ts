@@ -9,6 +9,7 @@ import type { ArmRounds } from './derive-rounds.ts'
 import { durationWords } from './derive-targets.ts'
 import type { ResultsDocument, TargetResult } from './results-document.ts'
 import type { RunManifest } from './round-evidence.ts'
+import type { Suite } from './vocabulary.ts'
 
 export function scopeOf(manifest: RunManifest, candidate: ArmRounds, validRounds: number): string {
   const { plan } = manifest
@@ -27,9 +28,15 @@ export function scopeOf(manifest: RunManifest, candidate: ArmRounds, validRounds
 
 const fullScale = 'lighthouse bench compare --profile full --agents 15000 --rate 10000 --host process'
 
+const suiteCommands: Readonly<Record<Suite, string>> = {
+  comparison: 'compare',
+  scaling: 'scale',
+  'failure-recovery': 'recovery',
+}
+
 /** The command that would run this suite again. */
 function commandOf({ suite }: RunManifest): string {
-  return suite === 'scaling' ? 'lighthouse bench scale' : 'lighthouse bench compare'
+  return `lighthouse bench ${suiteCommands[suite]}`
 }
 
 /** One line per thing that stays open, in a fixed order and without repetition of a command for the same thing. */
@@ -80,7 +87,7 @@ function commandFor(target: TargetResult, manifest: RunManifest): string {
   if (measure.kind === 'throughputPerSecond') return fullScale
   if (measure.kind === 'agents') return manifest.suite === 'scaling' ? `${command} --profile standard` : fullScale
   if (manifest.profile === 'smoke') return `${command} --profile standard`
-  if (manifest.suite === 'scaling') return `${command} --profile full`
+  if (manifest.suite !== 'comparison') return `${command} --profile full`
   if (measure.kind === 'latency' || measure.kind === 'overhead') {
     const perRound = (minimumSamples(quantileOf[measure.quantile], 0.05) * unseenDispersion) / manifest.plan.rounds
     const rate = Math.max(manifest.plan.ratePerSecond, Math.ceil(perRound / (manifest.plan.roundDurationMs / 1000)))

@@ -17,6 +17,7 @@ import {
 import { minimumPairs } from '../statistics/paired-ratio.ts'
 import { proportionBounds, trialsToShow, type Cell } from '../statistics/proportion.ts'
 import { minimumSamples, targetBounds, type RoundSample } from '../statistics/quantile-interval.ts'
+import type { FigureReading } from '../statistics/suite-figures.ts'
 import {
   boundOf,
   durationOf,
@@ -37,6 +38,8 @@ export interface JudgedRun {
   readonly arms: readonly ArmRounds[]
   /** Empty, or why the run is INVALID. */
   readonly invalidReason: string
+  /** Of the run's suite, if it has figures of its own; undefined for one that the run does not give. */
+  readonly figureOf?: (engine: string, path: string) => FigureReading | undefined
 }
 
 export function targetResults(targets: readonly Target[], run: JudgedRun): TargetResult[] {
@@ -61,6 +64,7 @@ export function targetResults(targets: readonly Target[], run: JudgedRun): Targe
 
 function unitOf({ measure }: TargetExpression): string {
   if (measure.kind === 'latency' || measure.kind === 'overhead') return 'ms'
+  if (measure.kind === 'figure') return { time: 'ms', bytes: 'B', ratio: 'x', count: '' }[measure.figure.dimension]
   return { errorRate: '', speedup: 'x', throughputPerSecond: '/s', agents: 'agents' }[measure.kind]
 }
 
@@ -98,6 +102,15 @@ function judge(expression: TargetExpression, run: JudgedRun): Judgement {
       const { n, value, low, high } = proportionBounds(failureCells(arm), oneSided)
       const rounded = { n, value: significant(value), low: significantLow(low), high: significantHigh(high) }
       return judgeBounds(rounded, comparator, bound, trialsToShow(bound, oneSided))
+    }
+    case 'figure': {
+      const reading = run.figureOf?.(arm.arm.label, measure.path)
+      if (reading === undefined) {
+        return notDemonstrated(noData, `the figure ${measure.path}`, `the run gives no figure ${measure.path}`)
+      }
+      if (reading.reason !== '')
+        return notDemonstrated(reading, `${reading.counted} >= ${reading.requiredN}`, reading.reason)
+      return judgeBounds(reading, comparator, bound, reading.requiredN, reading.counted)
     }
     case 'throughputPerSecond':
       return throughput(arm, expression, run)

@@ -13,7 +13,7 @@ import {
 } from '../statistics/decision.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { claimsFromJson, claimsSha256, type Claim } from './claims-file.ts'
-import { caseSections, type CaseSections, type JudgedLoad } from './derive-cases.ts'
+import { caseSections, suiteResult, type CaseSections, type JudgedLoad } from './derive-cases.ts'
 import { claimResults } from './derive-claims.ts'
 import { comparisons } from './derive-comparison.ts'
 import { engineResult } from './derive-engine.ts'
@@ -48,22 +48,35 @@ export function deriveResults(input: DerivationInput): ResultsDocument {
   const claims = claimsFromJson(Array.isArray(input.claims) ? { claims: input.claims } : input.claims)
   requireDeclared('claims.json', claimsSha256(claims), manifest.claims.sha256)
 
-  const views = caseViews(manifest, input.rounds)
-  const judgedView = judgedCase(views)
-  const judged = judge(judgedView?.manifest ?? manifest, judgedView?.rounds ?? input.rounds, targets)
-  if (judgedView === undefined) return documentOf(judged, manifest, claims, {})
-  const cases = views.map((view) => ({
-    view,
-    judged: view === judgedView ? judged : judge(view.manifest, view.rounds, targets),
-  }))
-  return documentOf(judged, manifest, claims, caseSections(manifest, cases))
+  const { judged, sections } = judgeAll(input, targets)
+  return documentOf(judged, manifest, claims, sections)
 }
 
 /** The load that the decision is about, as `deriveResults` judges it, and its case in a run of several loads. Throws as it does. */
 export function judgedLoad(input: DerivationInput): { readonly load: JudgedLoad; readonly casePlan: CasePlan | null } {
-  const view = judgedCase(caseViews(input.manifest, input.rounds))
-  const load = judge(view?.manifest ?? input.manifest, view?.rounds ?? input.rounds, declaredTargets(input))
-  return { load, casePlan: view?.plan ?? null }
+  const { judged, casePlan } = judgeAll(input, declaredTargets(input))
+  return { load: judged, casePlan }
+}
+
+interface JudgedAll {
+  readonly judged: JudgedLoad
+  readonly casePlan: CasePlan | null
+  readonly sections: CaseSections
+}
+
+/** Figures of a suite come from all its loads; the targets that name them are judged with the load that the decision is about. */
+function judgeAll({ manifest, rounds }: DerivationInput, targets: readonly Target[]): JudgedAll {
+  const views = caseViews(manifest, rounds)
+  const judgedView = judgedCase(views)
+  if (judgedView === undefined) return { judged: judge(manifest, rounds, targets), casePlan: null, sections: {} }
+  const cases = views.map((view) => ({ view, judged: judge(view.manifest, view.rounds, targets) }))
+  const own = cases.find(({ view }) => view === judgedView)
+  if (own === undefined) throw new Error('the judged case is one of the cases')
+  const suite = suiteResult(manifest, cases)
+  const run = { ...own.judged.run, ...(suite.figureOf === undefined ? {} : { figureOf: suite.figureOf }) }
+  const judged =
+    suite.figureOf === undefined ? own.judged : { ...own.judged, run, targets: targetResults(targets, run) }
+  return { judged, casePlan: judgedView.plan, sections: caseSections(manifest, cases, suite) }
 }
 
 function declaredTargets(input: DerivationInput): Target[] {
@@ -128,6 +141,7 @@ function documentOf(
     plannedRounds: run.manifest.plan.rounds,
     ...(sections.cases === undefined ? {} : { cases: sections.cases }),
     ...(sections.scaling === undefined ? {} : { scaling: sections.scaling }),
+    ...(sections.recovery === undefined ? {} : { recovery: sections.recovery }),
     environment: manifest.environment,
   }
 }

@@ -11,52 +11,57 @@ import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence, RunManifest
 
 export const knownSchemaVersion = 1
 
-const text = z.string().max(500)
-const line = z.string().max(2000)
-const label = z.string().min(1).max(200)
-const count = z.int().min(0)
-const amount = z.number().min(0)
-const reasons = z.array(line).max(100)
+export const text = z.string().max(500)
+export const line = z.string().max(2000)
+export const label = z.string().min(1).max(200)
+export const count = z.int().min(0)
+export const amount = z.number().min(0)
+export const reasons = z.array(line).max(100)
+export const caseName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
 
-/** A record of figures or texts by name, with at most 500 names. */
-function named<T extends z.ZodType>(value: T) {
+/** A record of figures or texts by name, with at most 500 names; the bound is said twice, since JSON Schema cannot hold a function. */
+export function named<T extends z.ZodType>(value: T) {
   return z
     .record(z.string().max(200), value)
     .refine((record) => Object.keys(record).length <= 500, { error: 'has more than 500 members' })
+    .meta({ maxProperties: 500 })
 }
 
-function fact<T extends z.ZodType>(value: T) {
-  return z.strictObject({ value: value.nullable(), reason: text.exactOptional() })
+function fact<T extends z.ZodType>(value: T, words: string) {
+  const known = value.nullable().describe('null: not known; `reason` says why')
+  return z.strictObject({ value: known, reason: text.exactOptional() }).describe(words)
 }
 
 export const environmentSchema = z.strictObject({
   lighthouseVersion: text,
-  commit: fact(text),
-  dirty: fact(z.boolean()),
-  lockfileSha256: fact(text),
+  commit: fact(text, 'Commit of the project that the run was started in'),
+  dirty: fact(z.boolean(), 'Whether tracked files differed from the commit'),
+  lockfileSha256: fact(text, 'SHA-256 of the lock file of that project, hexadecimal'),
   nodeVersion: text,
-  libraries: named(text),
+  libraries: named(text).describe('Versions, by name, of the libraries that a figure passes through'),
   platform: text,
   kernel: text,
   cpuModel: text,
   logicalCpus: count,
-  memoryBytes: count,
-  descriptorLimit: fact(z.number()),
-  loadAverageBefore: z.array(amount).max(3),
-  loadAverageAfter: z.array(amount).max(3),
-  stealPercent: fact(amount),
-  foreignCpuPercent: fact(amount),
+  memoryBytes: count.describe('Memory of the machine in bytes'),
+  descriptorLimit: fact(z.number(), 'File descriptors that one process may hold'),
+  loadAverageBefore: z.array(amount).max(3).describe('Over 1, 5 and 15 minutes; empty where the system keeps none'),
+  loadAverageAfter: z.array(amount).max(3).describe('The same at the end; empty also when the run did not end'),
+  stealPercent: fact(amount, 'What the hypervisor took, in percent of the capacity of all CPUs'),
+  foreignCpuPercent: fact(amount, 'What other processes used, in percent of the capacity of all CPUs'),
 })
 
-const semanticsSchema = z.strictObject({
+export const semanticsSchema = z.strictObject({
   delivery: z.enum(['at-most-once', 'at-least-once', 'exactly-once']),
-  durability: z.enum(durabilities),
-  ordering: z.enum(['none', 'per-pair']),
+  durability: z
+    .enum(durabilities)
+    .describe('What survives: nothing (memory), a killed process (os), a power cut (fsync)'),
+  ordering: z.enum(['none', 'per-pair']).describe('per-pair: what one producer sends one recipient arrives in order'),
   replay: z.enum(['none', 'cursor']),
-  expiry: z.enum(['engine', 'client']),
+  expiry: z.enum(['engine', 'client']).describe('Who tells the requester that the deadline has passed'),
 })
 
-const armSchema = z.strictObject({
+export const armSchema = z.strictObject({
   label,
   name: label,
   options: named(line),
@@ -67,21 +72,21 @@ const armSchema = z.strictObject({
   semanticsBasis: z.enum(['started-by-this-run', 'declared']),
 })
 
-const countsSchema = z.strictObject({
-  scheduled: count,
-  completed: count,
-  refused: count,
-  timedOut: count,
-  lost: count,
-  duplicated: count,
-  wireDuplicates: count,
-  phantom: count,
-  misdelivered: count,
-  reordered: count,
-  doubleTerminal: count,
-  corrupt: count,
-  late: count,
-  unexpected: count,
+export const countsSchema = z.strictObject({
+  scheduled: count.describe('completed + refused + timedOut + lost'),
+  completed: count.describe('The requester holds an answer: accept, decline or cancel'),
+  refused: count.describe('Definitively refused by the engine'),
+  timedOut: count.describe('Not answered in time, and not lost'),
+  lost: count.describe('Acknowledged and never seen again'),
+  duplicated: count.describe('Handed to the application twice'),
+  wireDuplicates: count.describe('Sent twice and kept from the application; allowed at-least-once'),
+  phantom: count.describe('Refused and delivered all the same'),
+  misdelivered: count.describe('Delivered to another agent'),
+  reordered: count.describe('After a later one of the same pair'),
+  doubleTerminal: count.describe('A requester was told a second, different end'),
+  corrupt: count.describe('Another body, action or sender than what was sent'),
+  late: count.describe('After the deadline or the end of its exchange or round'),
+  unexpected: count.describe('For what was never sent'),
 })
 
 const auditSchema = z.strictObject({
@@ -121,6 +126,16 @@ const markSchema = z.strictObject({
   firstSuccessMs: amount.nullable(),
 })
 
+const faultRecordSchema = z.strictObject({
+  kind: label,
+  injectedAtMs: amount,
+  healedAtMs: amount.nullable(),
+  untilMs: amount,
+  bit: z.boolean(),
+  shownBy: line,
+  figures: named(z.number()),
+})
+
 export const roundEvidenceSchema = z.strictObject({
   schemaVersion: z.literal(knownSchemaVersion),
   round: count.max(99_999),
@@ -140,12 +155,14 @@ export const roundEvidenceSchema = z.strictObject({
   connectsPerSecond: amount.exactOptional(),
   timeline: timelineSchema.exactOptional(),
   marks: z.array(markSchema).max(100).exactOptional(),
+  faults: z.array(faultRecordSchema).max(100).exactOptional(),
 })
 
+const faultPlanSchema = z.strictObject({ kind: label, atMs: amount, forMs: amount, untilMs: amount })
 const phaseSchema = z.strictObject({ durationMs: amount, agents: count, ratePerSecond: amount })
 
 const caseSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  name: caseName,
   agents: count,
   ratePerSecond: amount,
   loadModel: z.enum(['open', 'closed']),
@@ -154,6 +171,7 @@ const caseSchema = z.strictObject({
   rounds: count,
   searchBoundsMs: named(amount).exactOptional(),
   phases: z.array(phaseSchema).min(1).max(100).exactOptional(),
+  faults: z.array(faultPlanSchema).min(1).max(100).exactOptional(),
 })
 
 const planSchema = z.strictObject({
@@ -198,7 +216,7 @@ export const runManifestSchema = z.strictObject({
 /** `readonly` taken off at every depth, since schemas infer mutable values. */
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-type Holds<Schema extends z.ZodType, Contract> = Same<Mutable<z.infer<Schema>>, Mutable<Contract>>
+export type Holds<Schema extends z.ZodType, Contract> = Same<Mutable<z.infer<Schema>>, Mutable<Contract>>
 
 /** Does not compile unless every schema accepts exactly its interface. */
 const schemasMatch: readonly [

@@ -34,6 +34,32 @@ export interface RoundEvidence {
   readonly timeline?: RoundTimeline
   /** Moments that the suite marked while the round ran. */
   readonly marks?: readonly RoundMark[]
+  /** What was done to the engine while the round ran. */
+  readonly faults?: readonly FaultRecord[]
+}
+
+/** A fault as it was planned; ms from the round's zero. */
+export interface FaultPlan {
+  readonly kind: string
+  readonly atMs: number
+  /** From the injection to the healing; 0 for what is over at once. */
+  readonly forMs: number
+  /** The aftermath is followed until here. */
+  readonly untilMs: number
+}
+
+/** A fault as it happened; ms from the round's zero. */
+export interface FaultRecord {
+  readonly kind: string
+  readonly injectedAtMs: number
+  /** When nothing stood in the engine's way any more; null when that did not come. */
+  readonly healedAtMs: number | null
+  readonly untilMs: number
+  /** Whether it reached the engine, and what shows that. A fault that did not bite proves nothing. */
+  readonly bit: boolean
+  readonly shownBy: string
+  /** Of the fault itself, e.g. `restartMs`, `connectionsReset`; units last. */
+  readonly figures: Readonly<Record<string, number>>
 }
 
 /** A round second by second; the position in each list is the second since the round's zero. */
@@ -82,6 +108,8 @@ export interface CasePlan {
   readonly searchBoundsMs?: Readonly<Record<string, number>>
   /** Consecutive stretches that fill each round; `ratePerSecond` is then the highest of them. */
   readonly phases?: readonly LoadPhase[]
+  /** Done to every engine in each round, in this order. */
+  readonly faults?: readonly FaultPlan[]
 }
 
 export interface RoundAudit {

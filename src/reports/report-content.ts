@@ -14,6 +14,7 @@ import {
 } from '../measurement/results-document.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { engineSection } from './engine-section.ts'
+import { recoverySections } from './recovery-section.ts'
 import { savingSection } from './saving-section.ts'
 import { scalingSections } from './scaling-section.ts'
 import type { Cell, ReportContent, Section, Tone } from './report-model.ts'
@@ -42,6 +43,7 @@ export function reportContent(results: ResultsDocument): ReportContent {
     ],
     sections: [
       ...scalingSections(results),
+      ...recoverySections(results),
       engineSection(results),
       ...results.engines.flatMap(stageSection),
       savingSection(results),

@@ -5,14 +5,16 @@
  *   subject  = "candidate" | "baseline" | the name of an engine;   or "speedup" "." quantile
  *   measure  = ("roundTrip" | "delivery" | "serviceTime" | "overhead") "." quantile
  *            | "errorRate" | "throughputPerSecond" | "agents"
+ *            | suite "." (case ".")? figure                     (suite-figures.ts lists suites and figures)
  *   quantile = "p50" | "p95" | "p99" | "p999"
  *   op       = "<" | "<="  where less is better,  ">" | ">="  where more is
  *
- * Units: ns, us, ms, s for latencies; % or none for the error rate; x or none for the speed-up; none elsewhere.
+ * Units: ns, us, ms, s for latencies and times; B, KiB, MiB, GiB for bytes; % or none for the error rate; x or none for ratios; none elsewhere.
  * Input is at most 200 characters. `printTarget` gives the canonical text; parsing it gives the same target.
  */
 import { LighthouseError } from '../platform/errors.ts'
 import { nearestWord } from './nearest-word.ts'
+import { figureNames, figureSections, suiteFigure, type FigureDimension, type SuiteFigure } from './suite-figures.ts'
 
 export const quantileNames = ['p50', 'p95', 'p99', 'p999'] as const
 export type QuantileName = (typeof quantileNames)[number]
@@ -35,8 +37,11 @@ export type Measure =
   | { readonly kind: 'errorRate' }
   | { readonly kind: 'throughputPerSecond' }
   | { readonly kind: 'agents' }
+  /** `path`: suite, case where one is named, figure. */
+  | { readonly kind: 'figure'; readonly path: string; readonly figure: SuiteFigure }
 
 const latencyUnits = { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3 } as const
+const byteUnits = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
 const durationUnits = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7 } as const
 
 export interface TargetExpression {
@@ -46,14 +51,15 @@ export interface TargetExpression {
   readonly comparator: Comparator
   /** As written, in `unit`. */
   readonly amount: number
-  readonly unit: '' | '%' | 'x' | keyof typeof latencyUnits
+  readonly unit: '' | '%' | 'x' | keyof typeof latencyUnits | keyof typeof byteUnits
   readonly over: { readonly amount: number; readonly unit: keyof typeof durationUnits } | null
 }
 
-/** The bound in the unit that is judged: ms for latency and overhead, a fraction, a rate, a count, a ratio. */
+/** The bound in the unit that is judged: ms for latency, overhead and times, bytes, a fraction, a rate, a count, a ratio. */
 export function boundOf(target: TargetExpression): number {
   if (target.unit === '%') return target.amount / 100
   if (target.unit === '' || target.unit === 'x') return target.amount
+  if (isByteUnit(target.unit)) return target.amount * byteUnits[target.unit]
   // Division by a power of ten keeps 300us at exactly 0.3 where multiplication by 1e-3 would not.
   return target.unit === 'ns' || target.unit === 'us'
     ? target.amount / (target.unit === 'ns' ? 1e6 : 1e3)
@@ -75,7 +81,7 @@ export function printTarget(target: TargetExpression): string {
         ? `${target.subject}.${measure.series}.${measure.quantile}`
         : measure.kind === 'overhead'
           ? `${target.subject}.overhead.${measure.quantile}`
-          : `${target.subject}.${measure.kind}`
+          : `${target.subject}.${measure.kind === 'figure' ? measure.path : measure.kind}`
   const over = target.over === null ? '' : ` over ${plain(target.over.amount)}${target.over.unit}`
   return `${path} ${target.comparator} ${plain(target.amount)}${target.unit}${over}`
 }
@@ -143,15 +149,37 @@ class TargetParser {
   private measure(): Measure {
     const at = this.position
     const word = this.take(/[A-Za-z][A-Za-z0-9]*/y)
+    if (figureSections.includes(word)) return this.figure(word)
     const measure = measures.find((each) => each === word)
     if (measure === undefined) {
       const said = word === '' ? 'expected' : `unknown measure "${word}"; expected`
-      this.fail(at, `${said} one of ${measures.join(', ')}`, nearestWord(word, measures))
+      const known = [...measures, ...figureSections]
+      this.fail(at, `${said} one of ${known.join(', ')}`, nearestWord(word, known))
     }
     if (measure === 'errorRate' || measure === 'throughputPerSecond' || measure === 'agents') return { kind: measure }
     this.expectDot()
     const quantile = this.quantile()
     return measure === 'overhead' ? { kind: 'overhead', quantile } : { kind: 'latency', series: measure, quantile }
+  }
+
+  /** `crash.timeToFull` or `timeToFull`, after the suite's name. */
+  private figure(section: string): Measure {
+    this.expectDot()
+    const at = this.position
+    const word = this.take(/[A-Za-z][A-Za-z0-9-]*/y)
+    const own = suiteFigure(section, word)
+    if (own !== undefined) return { kind: 'figure', path: `${section}.${word}`, figure: own }
+    const names = figureNames(section)
+    const expected = `expected one of ${names.join(', ')}, or the name of a case before it`
+    if (word === '' || this.text.charAt(this.position) !== '.') {
+      this.fail(at, `unknown figure "${word}"; ${expected}`, nearestWord(word, names))
+    }
+    this.expectDot()
+    const nameAt = this.position
+    const name = this.take(/[A-Za-z][A-Za-z0-9]*/y)
+    const figure = suiteFigure(section, name)
+    if (figure !== undefined) return { kind: 'figure', path: `${section}.${word}.${name}`, figure }
+    return this.fail(nameAt, `unknown figure "${name}"; expected one of ${names.join(', ')}`, nearestWord(name, names))
   }
 
   private speedup(): Measure {
@@ -178,11 +206,12 @@ class TargetParser {
     this.skipSpace()
     const at = this.position
     const found = this.take(/<=|>=|<|>/y)
-    const moreIsBetter = ['speedup', 'throughputPerSecond', 'agents'].includes(measure.kind)
+    const moreIsBetter = prefersMore(measure)
     const expected = moreIsBetter ? '>= or >' : '< or <='
     if (found === '') this.fail(at, `expected ${expected}`)
     if (found.startsWith('>') !== moreIsBetter) {
-      this.fail(at, `"${found}" would reward the worse ${measure.kind}; expected ${expected}`)
+      const name = measure.kind === 'figure' ? measure.path : measure.kind
+      this.fail(at, `"${found}" would reward the worse ${name}; expected ${expected}`)
     }
     return found as Comparator
   }
@@ -205,6 +234,7 @@ class TargetParser {
     const word = this.take(/%|[A-Za-zµ/]+/y)
     if (word === 'over' || word === '') this.position = spaced
     const given = word === 'over' ? '' : word
+    if (measure.kind === 'figure') return this.figureUnit(measure.figure.dimension, given, at)
     if (measure.kind === 'latency' || measure.kind === 'overhead') {
       if (given === 'ns' || given === 'us' || given === 'ms' || given === 's') return given
       return this.fail(at, `expected a unit of time: ns, us, ms or s`, given === 'µs' ? 'us' : null)
@@ -217,14 +247,22 @@ class TargetParser {
     return this.fail(at, `unexpected "${given}"; ${measure.kind} takes ${allowed}`)
   }
 
+  private figureUnit(dimension: FigureDimension, given: string, at: number): TargetExpression['unit'] {
+    const isTime = given === 'ns' || given === 'us' || given === 'ms' || given === 's'
+    if (dimension === 'time' && isTime) return given
+    if (dimension === 'bytes' && isByteUnit(given)) return given
+    if (dimension === 'ratio' && (given === 'x' || given === '')) return given
+    if (dimension === 'count' && given === '') return given
+    const allowed = { time: 'ns, us, ms or s', bytes: 'B, KiB, MiB or GiB', ratio: '"x" or nothing', count: 'no unit' }
+    return this.fail(at, `unexpected "${given}"; expected ${allowed[dimension]}`)
+  }
+
   /** A target that nothing can miss proves nothing. */
   private rejectVacuous(measure: Measure, amount: number, unit: TargetExpression['unit'], at: number): void {
     if (measure.kind === 'errorRate' && (unit === '%' ? amount / 100 : amount) >= 1) {
       this.fail(at, 'expected an error rate below 100%')
     }
-    const moreIsBetter =
-      measure.kind === 'speedup' || measure.kind === 'agents' || measure.kind === 'throughputPerSecond'
-    if (moreIsBetter && amount === 0) this.fail(at, `expected a number above zero for ${measure.kind}`)
+    if (prefersMore(measure) && amount === 0) this.fail(at, `expected a number above zero for ${measure.kind}`)
   }
 
   private over(): TargetExpression['over'] {
@@ -268,4 +306,13 @@ class TargetParser {
       suggestions,
     })
   }
+}
+
+function prefersMore(measure: Measure): boolean {
+  if (measure.kind === 'figure') return measure.figure.better === 'more'
+  return measure.kind === 'speedup' || measure.kind === 'agents' || measure.kind === 'throughputPerSecond'
+}
+
+function isByteUnit(unit: string): unit is keyof typeof byteUnits {
+  return Object.hasOwn(byteUnits, unit)
 }

@@ -4,7 +4,7 @@
  */
 import type { EncodedSeries, EngineStats, ServerConfig } from '../engines/engine.ts'
 import { peerNodeFlags, remoteEngine, startEngine, type RunningEngine } from '../engines/hosts/running-engine.ts'
-import type { LoadStartRequest, LoadStartAnswer } from '../load/load-host.ts'
+import type { LoadStartAnswer, LoadStartRequest, MarkRequest, RoundStart } from '../load/load-host.ts'
 import type { RoundPlan, RoundProgress, RoundReport } from '../load/round-plan.ts'
 import { noiseBetween, readMachineCpu, type MachineNoise } from '../measurement/machine-noise.ts'
 import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence } from '../measurement/round-evidence.ts'
@@ -23,6 +23,10 @@ export interface ArmStart {
   readonly seed: string
   readonly clockOrigin: number
   readonly onProgress: (progress: RoundProgress) => void
+  /** An engine that is up already and that this arm shall stop in the end; otherwise it starts its own. */
+  readonly engine?: RunningEngine
+  /** Where clients reach it, if not at its own address: something stands between. */
+  readonly clientUrl?: string
 }
 
 export interface PlayedRound {
@@ -46,6 +50,7 @@ export class Arm {
   private readonly start: ArmStart
   private readonly engine: RunningEngine
   private readonly load: Peer
+  private onStart: ((startNs: number) => void) | undefined
 
   private constructor(start: ArmStart, engine: RunningEngine, load: Peer, connectPerSecond: number) {
     this.label = start.arm.label
@@ -58,7 +63,7 @@ export class Arm {
 
   /** Starts both hosts and opens every session. On failure nothing is left running. */
   static async open(start: ArmStart): Promise<Arm> {
-    const engine = await openEngine(start)
+    const engine = start.engine ?? (await openEngine(start))
     const load = startPeer(entryModule('load/load-host'), {
       kind: start.host,
       name: `load ${start.arm.label}`,
@@ -70,7 +75,7 @@ export class Arm {
         agents: start.agents,
         clockOrigin: start.clockOrigin,
         client: {
-          url: engine.url,
+          url: start.clientUrl ?? engine.url,
           options: start.arm.options,
           transport: start.transport,
           durability: start.server.durability,
@@ -80,10 +85,12 @@ export class Arm {
         },
       }
       const answer = (await load.request('start', request, connectTimeoutMs)) as LoadStartAnswer
+      const arm = new Arm(start, engine, load, answer.connectsPerSecond)
       load.onTelemetry((type, payload) => {
         if (type === 'progress') start.onProgress(payload as RoundProgress)
+        else if (type === 'roundStart') arm.onStart?.((payload as RoundStart).startNs)
       })
-      return new Arm(start, engine, load, answer.connectsPerSecond)
+      return arm
     } catch (error) {
       await load.kill()
       await engine.stop()
@@ -106,7 +113,9 @@ export class Arm {
     }
   }
 
-  async play(plan: RoundPlan): Promise<PlayedRound> {
+  /** `onStart` gets the round's zero, in ns of the broadcast clock, when sending begins. */
+  async play(plan: RoundPlan, onStart?: (startNs: number) => void): Promise<PlayedRound> {
+    this.onStart = onStart
     await this.engine.reset()
     const before = readMachineCpu()
     const ownBefore = process.cpuUsage()
@@ -116,7 +125,8 @@ export class Arm {
     const own = process.cpuUsage(ownBefore)
     const reading = await this.engine.read()
     await this.load.request('pause', null, controlTimeoutMs)
-    const resources = reading?.resources ?? unobserved
+    const resources =
+      reading?.resources ?? unobserved(this.foreignIsForeign() ? 'the engine was down' : 'remote engine')
     const elapsedMs = report.evidence.durationMs + report.evidence.drainMs
     const childrenUs =
       this.start.host === 'process'
@@ -145,6 +155,16 @@ export class Arm {
     return this.start.arm.url === undefined
   }
 
+  /** Asks the round under way to tell what followed the moment `atNs` of the broadcast clock. */
+  async mark(name: string, atNs: number): Promise<void> {
+    await this.load.request('mark', { name, atNs } satisfies MarkRequest, controlTimeoutMs)
+  }
+
+  /** Stops background traffic until the next round. */
+  async pause(): Promise<void> {
+    await this.load.request('pause', null, controlTimeoutMs)
+  }
+
   /** Stops sending at once; the round under way ends as interrupted. */
   async abort(): Promise<void> {
     await this.load.request('abort', null, controlTimeoutMs)
@@ -168,21 +188,16 @@ function openEngine(start: ArmStart): Promise<RunningEngine> {
   return startEngine({ engine: arm.name, label: arm.label, host: start.host, config: server })
 }
 
-const unobserved: ResourceSummary = {
-  rssMaxBytes: null,
-  heapMaxBytes: null,
-  cpuUs: null,
-  eventLoopP99Ms: null,
-  openConnectionsMax: null,
-  walBytesMax: null,
-  nullReasons: {
-    rssMaxBytes: 'remote engine',
-    heapMaxBytes: 'remote engine',
-    cpuUs: 'remote engine',
-    eventLoopP99Ms: 'remote engine',
-    openConnectionsMax: 'remote engine',
-    walBytesMax: 'remote engine',
-  },
+function unobserved(reason: string): ResourceSummary {
+  const unknown = {
+    rssMaxBytes: null,
+    heapMaxBytes: null,
+    cpuUs: null,
+    eventLoopP99Ms: null,
+    openConnectionsMax: null,
+    walBytesMax: null,
+  }
+  return { ...unknown, nullReasons: Object.fromEntries(Object.keys(unknown).map((key) => [key, reason])) }
 }
 
 /** A round during which the machine was taken away measured the neighbours as well. */

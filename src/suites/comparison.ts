@@ -41,6 +41,8 @@ export interface ComparisonPlan {
   readonly latenessBoundMs: number
   /** Number of the first round, where the run has others before; 0 by default. */
   readonly firstRound?: number
+  /** Whether each round is told second by second. */
+  readonly timeline?: boolean
   /** Engine labels in the order of play, per round. */
   readonly order: readonly (readonly string[])[]
   /** Rounds are repeated while this much time has not passed since the start; null for no bound. */
@@ -141,5 +143,6 @@ function roundPlan(plan: ComparisonPlan, arm: PlayableArm, key: RoundKey): Round
     loadModel: plan.loadModel,
     drainGraceMs: arm.drainGraceMs,
     latenessBoundMs: plan.latenessBoundMs,
+    ...(plan.timeline === undefined ? {} : { timeline: plan.timeline }),
   }
 }

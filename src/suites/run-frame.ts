@@ -5,6 +5,7 @@ import { Arm } from './arm.ts'
 import type { PlannedArm } from './comparison-plan.ts'
 import type { RunEvents } from './run-events.ts'
 import type { Durability, ServerConfig } from '../engines/engine.ts'
+import type { RunningEngine } from '../engines/hosts/running-engine.ts'
 import { loadEngine } from '../engines/registry.ts'
 import type { Pacing, Workload } from '../load/round-plan.ts'
 import type { Claim } from '../measurement/claims-file.ts'
@@ -46,7 +47,7 @@ export async function validateEngines(request: SuiteRequest): Promise<void> {
   for (const arm of request.arms) (await loadEngine(arm.name)).validateOptions(arm.options)
 }
 
-function serverConfig(request: SuiteRequest, arm: PlannedArm): ServerConfig {
+export function serverConfig(request: SuiteRequest, arm: PlannedArm): ServerConfig {
   const remote = arm.url !== undefined
   if (remote && request.remoteEnrolmentKey === null) {
     throw new LighthouseError('USAGE', `engine ${arm.label} runs elsewhere and no enrolment key is given for it`, {
@@ -69,6 +70,9 @@ export interface ArmOpening {
   readonly agents: number
   readonly host: 'thread' | 'process'
   readonly clockOrigin: number
+  /** See ArmStart. */
+  readonly engine?: RunningEngine
+  readonly clientUrl?: string
 }
 
 export function openArm(request: SuiteRequest, opening: ArmOpening, events: RunEvents): Promise<Arm> {

@@ -17,6 +17,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Durability } from '../../measurement/vocabulary.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import type { EventStore, RowBatch, StoredEvent } from './event-store.ts'
+import { passFailpoint } from './failpoints.ts'
 import { storeError } from './store-errors.ts'
 import { applicationId, inspectStoreFile, schemaVersion } from './store-file.ts'
 
@@ -132,7 +133,9 @@ class SqliteStore implements EventStore {
         )
         if (index === to - 1) last = Number(result.lastInsertRowid)
       }
+      passFailpoint('beforeCommit')
       this.#commit.run()
+      passFailpoint('afterCommit')
     } catch (error) {
       this.#rollBack()
       throw storeError('write to', this.file, error)

@@ -4,9 +4,11 @@
  */
 import { startResourceSampler, type ResourceSampler } from '../../measurement/resource-sampler.ts'
 import type { ResourceSummary } from '../../measurement/round-evidence.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import { servePeer } from '../../platform/peer.ts'
 import type { EngineSemantics, EngineServer, EngineStats, ServerConfig } from '../engine.ts'
+import { armFailpoint, type Failpoint } from '../event-store/failpoints.ts'
 import { loadEngine } from '../registry.ts'
 
 export interface EngineStartRequest {
@@ -54,6 +56,17 @@ servePeer({
     const stats = running().stats()
     if (sampler === null) throw new LighthouseError('INTERNAL', 'the engine host has no sampler')
     return { stats, resources: sampler.summary() }
+  },
+  /** Holds the event loop, as a long computation in an application would. */
+  stall(payload): void {
+    const { forMs } = payload as { forMs: number }
+    const clock = systemClock()
+    const untilNs = clock.nowNs() + forMs * 1e6
+    while (clock.nowNs() < untilNs);
+  },
+  arm(payload): void {
+    const { at, commits } = payload as { at: Failpoint; commits: number }
+    armFailpoint(at, commits)
   },
   async stop(): Promise<void> {
     sampler?.stop()

@@ -5,6 +5,7 @@
  * `--single-threaded-gc` on the children, engine and load alike: on a machine whose cores carry both, parallel scavenges of one
  * take the core of the other and made most of the tail (p99 at 15,000 agents fell from about 130 to 60 ms).
  */
+import { delay } from '../../platform/clock.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import { entryModule } from '../../platform/modules.ts'
 import { startPeer, type Peer } from '../../platform/peer.ts'
@@ -35,13 +36,24 @@ export interface EngineStart {
   readonly label: string
   readonly host: 'thread' | 'process'
   readonly config: ServerConfig
+  /** Of a child process, beside those that every peer has. */
+  readonly nodeFlags?: readonly string[]
 }
 
-export async function startEngine(start: EngineStart): Promise<RunningEngine> {
+/** An engine that this process started, with what only its owner may do to it. */
+export interface StartedEngine extends RunningEngine {
+  ask(type: string, payload: unknown, timeoutMs: number): Promise<unknown>
+  /** Ends it without asking it. Resolves when it is gone. */
+  kill(): Promise<void>
+  /** Whether it ended by itself within `withinMs`. */
+  ended(withinMs: number): Promise<boolean>
+}
+
+export async function startEngine(start: EngineStart): Promise<StartedEngine> {
   const peer = startPeer(entryModule('engines/hosts/engine-host'), {
     kind: start.host,
     name: `engine ${start.label}`,
-    nodeFlags: peerNodeFlags,
+    nodeFlags: [...peerNodeFlags, ...(start.nodeFlags ?? [])],
   })
   const request: EngineStartRequest = { engine: start.engine, config: start.config, scope: start.host }
   let answer: EngineStartAnswer
@@ -57,7 +69,9 @@ export async function startEngine(start: EngineStart): Promise<RunningEngine> {
   return observed(peer, answer)
 }
 
-function observed(peer: Peer, answer: EngineStartAnswer): RunningEngine {
+function observed(peer: Peer, answer: EngineStartAnswer): StartedEngine {
+  const gone = new AbortController()
+  peer.onExit(() => gone.abort())
   return {
     url: answer.url,
     semantics: answer.semantics,
@@ -68,6 +82,12 @@ function observed(peer: Peer, answer: EngineStartAnswer): RunningEngine {
     },
     async read() {
       return (await peer.request('read', null, questionTimeoutMs)) as EngineReading
+    },
+    ask: (type, payload, timeoutMs) => peer.request(type, payload, timeoutMs),
+    kill: () => peer.kill(),
+    async ended(withinMs) {
+      await delay(withinMs, gone.signal)
+      return gone.signal.aborted
     },
     async stop() {
       try {

@@ -1,0 +1,167 @@
+/**
+ * An engine in a process of its own that a suite may kill, stop, freeze and start again on the same port and store: what a
+ * supervisor would do to it in life, and what it would suffer. Its address stays the same through all of it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LighthouseError } from '../../platform/errors.ts'
+import type { ServerConfig } from '../engine.ts'
+import type { Failpoint } from '../event-store/failpoints.ts'
+import { startEngine, type RunningEngine, type StartedEngine } from './running-engine.ts'
+
+export interface BreakableStart {
+  readonly engine: string
+  readonly label: string
+  /** Its store file and port are chosen here. */
+  readonly config: Omit<ServerConfig, 'storeFile' | 'port'>
+  /** Flags of Node beside the usual ones, e.g. a heap limit. */
+  readonly nodeFlags?: readonly string[]
+}
+
+export class BreakableEngine implements RunningEngine {
+  readonly url: string
+  readonly semantics: RunningEngine['semantics']
+  readonly semanticsBasis = 'started-by-this-run'
+  private readonly start: BreakableStart
+  private readonly folder: string
+  private running: StartedEngine | null
+  private startsMade = 1
+
+  private constructor(start: BreakableStart, folder: string, running: StartedEngine) {
+    this.start = start
+    this.folder = folder
+    this.running = running
+    this.url = running.url
+    this.semantics = running.semantics
+  }
+
+  /** Throws ENGINE_START when it does not come up; then nothing is left behind. */
+  static async open(start: BreakableStart): Promise<BreakableEngine> {
+    const folder = mkdtempSync(join(tmpdir(), 'lighthouse-breakable-'))
+    try {
+      return new BreakableEngine(start, folder, await startProcess(start, folder, 0))
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  /** null while it is down. */
+  get pid(): number | null {
+    return this.running?.pid ?? null
+  }
+
+  /** How often it was started, the first time included. */
+  get starts(): number {
+    return this.startsMade
+  }
+
+  get storeFile(): string {
+    return storeFileIn(this.folder)
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async crash(): Promise<void> {
+    const running = this.taken()
+    await running.kill()
+  }
+
+  /** Resolves with true when the process died by itself within `withinMs`, as an armed failpoint makes it. */
+  async died(withinMs: number): Promise<boolean> {
+    const running = this.up()
+    const ended = await running.ended(withinMs)
+    if (ended) this.running = null
+    return ended
+  }
+
+  /** Asks it to answer what is in flight and end; killed if it does not within its limit. */
+  async stopGracefully(): Promise<void> {
+    await this.taken().stop()
+  }
+
+  /** SIGSTOP: sockets stay open and the kernel goes on taking bytes, but nothing is read. */
+  pause(): void {
+    this.signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.signal('SIGCONT')
+  }
+
+  /** Blocks its event loop for `forMs` without giving up the core. Resolves when it is over. */
+  async stall(forMs: number): Promise<void> {
+    await this.up().ask('stall', { forMs }, forMs + 10_000)
+  }
+
+  /** It dies at the `commits`-th passage of the failpoint from now. */
+  async arm(at: Failpoint, commits: number): Promise<void> {
+    await this.up().ask('arm', { at, commits }, 10_000)
+  }
+
+  /** On the same port and store. Throws ENGINE_START when it does not come up. */
+  async restart(): Promise<void> {
+    if (this.running !== null) throw new LighthouseError('INTERNAL', `engine ${this.start.label} is still running`)
+    this.running = await startProcess(this.start, this.folder, Number(new URL(this.url).port))
+    this.startsMade++
+  }
+
+  async reset(): Promise<void> {
+    await this.up().reset()
+  }
+
+  /** null while it is down. */
+  read(): ReturnType<RunningEngine['read']> {
+    return this.running === null ? Promise.resolve(null) : this.running.read()
+  }
+
+  /** Ends it, whatever state it is in, and removes its store. */
+  async stop(): Promise<void> {
+    const running = this.running
+    this.running = null
+    try {
+      if (running !== null) {
+        signalProcess(running.pid, 'SIGCONT')
+        await running.stop()
+      }
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true })
+    }
+  }
+
+  private signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    signalProcess(this.up().pid, name)
+  }
+
+  private up(): StartedEngine {
+    if (this.running === null) throw new LighthouseError('ENVIRONMENT', `engine ${this.start.label} is down`)
+    return this.running
+  }
+
+  private taken(): StartedEngine {
+    const running = this.up()
+    this.running = null
+    return running
+  }
+}
+
+function storeFileIn(folder: string): string {
+  return join(folder, 'events.db')
+}
+
+function startProcess(start: BreakableStart, folder: string, port: number): Promise<StartedEngine> {
+  const { engine, label, nodeFlags } = start
+  const storeFile = start.config.durability === 'memory' ? null : storeFileIn(folder)
+  const config = { ...start.config, storeFile, port }
+  return startEngine({ engine, label, host: 'process', config, ...(nodeFlags === undefined ? {} : { nodeFlags }) })
+}
+
+/** A process that is gone already needs no signal. */
+function signalProcess(pid: number | null, name: 'SIGSTOP' | 'SIGCONT'): void {
+  if (pid === null) return
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
