@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ResultsDocument } from '../../src/measurement/results-document.ts'
 import { openRunDirectory } from '../../src/measurement/run-directory.ts'
 import { deriveResults } from '../../src/measurement/derive.ts'
+import { publishedErrors } from '../published-schema.ts'
 import { childrenOf, isAlive, Sandbox } from './lighthouse-cli.ts'
 
 let sandbox: Sandbox
@@ -53,6 +54,8 @@ function expectSound(results: Printed): void {
   const folder = openRunDirectory(results.runDirectory)
   const { runDirectory: _path, certificate: _certificate, ...published } = results
   expect(folder.results).toEqual(published)
+  expect(publishedErrors('results-output.schema.json', results)).toEqual([])
+  expect(publishedErrors('results.schema.json', folder.results)).toEqual([])
   expect(JSON.parse(JSON.stringify(deriveResults(folder)))).toEqual(published)
 }
 
@@ -108,6 +111,7 @@ describe('bench compare', () => {
       '--json',
     )
     expect(code).toBe(25)
+    expect(publishedErrors('results-output.schema.json', parse(stdout))).toEqual([])
     const { results } = openRunDirectory(join(sandbox.folder, parse(stdout).runDirectory))
     expect((results as ResultsDocument).decision).toBe('NEEDS_FURTHER_REVIEW')
   })
@@ -157,6 +161,7 @@ describe('an interrupted bench compare', () => {
     expect(run.manifest.interrupted).toBe(true)
     expect(run.rounds.length).toBeGreaterThan(0)
     expect((run.results as ResultsDocument).decision).toBe('NEEDS_FURTHER_REVIEW')
+    expect(publishedErrors('results.schema.json', run.results)).toEqual([])
     expect(readFileSync(join(directory, 'report.md'), 'utf8')).toContain('NEEDS_FURTHER_REVIEW')
   })
 

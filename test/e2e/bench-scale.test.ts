@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { deriveResults } from '../../src/measurement/derive.ts'
 import type { ResultsDocument } from '../../src/measurement/results-document.ts'
 import { openRunDirectory } from '../../src/measurement/run-directory.ts'
+import { publishedErrors } from '../published-schema.ts'
 import { Sandbox } from './lighthouse-cli.ts'
 
 let sandbox: Sandbox
@@ -31,6 +32,7 @@ it('plays one pair and every level, each with both engines, and certifies the ru
   expect(decisions, ran.stderr).toContain(ran.code)
   const results = JSON.parse(ran.stdout) as Printed
   expect(results.suite).toBe('scaling')
+  expect(publishedErrors('results-output.schema.json', results)).toEqual([])
   expect(results.cases?.map(({ name, agents }) => [name, agents])).toEqual([
     ['one-pair-sequential', 2],
     ['agents-4', 4],
@@ -54,6 +56,7 @@ it('plays one pair and every level, each with both engines, and certifies the ru
     expect(evidence.resources.rssMaxBytes).toBeGreaterThan(0)
   }
   const { runDirectory, certificate, ...published } = results
+  expect(publishedErrors('results.schema.json', folder.results)).toEqual([])
   expect(JSON.parse(JSON.stringify(deriveResults(folder)))).toEqual(published)
   expect(certificate).not.toBeNull()
   const verified = await sandbox.run('certify', 'verify', join(sandbox.folder, certificate ?? ''))

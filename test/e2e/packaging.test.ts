@@ -55,6 +55,8 @@ describe('the installed package', () => {
     const held = readdirSync(join(installed, 'node_modules/lighthouse-harness'))
     for (const name of ['bin', 'dist', 'fixtures', 'oclif.manifest.json', 'package.json']) expect(held).toContain(name)
     for (const name of ['src', 'test', 'bench']) expect(held).not.toContain(name)
+    const documents = readdirSync(join(installed, 'node_modules/lighthouse-harness/docs'))
+    for (const name of ['results.schema.json', 'results-output.schema.json']) expect(documents).toContain(name)
   })
 
   it('answers --version and --help from the manifest', () => {
