@@ -33,10 +33,10 @@ function runLacks({ manifest, arms, invalidReason }: JudgedRun): Lack[] {
   if (invalidReason === '') return []
   const played = Math.min(...arms.map(({ all }) => new Set(all.map(({ round }) => round)).size))
   const without = arms.filter(({ valid }) => valid.length === 0).map(({ arm }) => arm.label)
-  const remedy =
-    played < manifest.plan.rounds
-      ? 'a run that is not cut short'
-      : 'a machine that is otherwise idle, or a smaller load where the generator itself could not keep up'
+  const planned = manifest.plan.rounds
+  const idle = 'a machine that is otherwise idle, or a smaller load where the generator itself could not keep up'
+  const allValid = arms.every(({ valid }) => valid.length === planned)
+  const remedy = allValid ? 'more rounds' : played < planned ? 'a run that is not cut short' : idle
   const lack: Lack = { kind: 'validRounds', what: invalidReason, moreRoundsHelp: without.length === 0, remedy }
   return without.length === 0 ? [lack] : [{ ...lack, what: `${invalidReason}, none of ${without.join(' and ')}` }]
 }

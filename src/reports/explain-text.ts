@@ -234,11 +234,15 @@ function invalidWords({ invalidRounds, verdict }: TargetExplanation): string[] {
   if (verdict !== 'NOT_DEMONSTRATED') {
     return invalidRounds.length === 0 ? [] : [`${count(invalidRounds.length)} rounds do not count; see the report`]
   }
-  const more = invalidRounds.length - mostInvalidNamed
+  const attempts = Map.groupBy(invalidRounds, ({ round, engine }) => `round ${round + 1} of ${engine}`)
+  const more = attempts.size - mostInvalidNamed
   return [
-    ...invalidRounds
-      .slice(0, mostInvalidNamed)
-      .map(({ round, engine, reasons }) => `round ${round + 1} of ${engine}: ${reasons.join(' ')}`),
+    ...[...attempts].slice(0, mostInvalidNamed).map(([name, tries]) => {
+      const reasons = [...new Set(tries.flatMap((each) => each.reasons))]
+      const repeated = tries.length === 1 ? '' : `, ${tries.length} attempts`
+      const others = reasons.length > 2 ? ` (and ${reasons.length - 2} more reasons)` : ''
+      return `${name}${repeated}: ${reasons.slice(0, 2).join(' ')}${others}`
+    }),
     ...(more > 0 ? [`and ${count(more)} more`] : []),
   ]
 }

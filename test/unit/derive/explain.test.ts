@@ -251,8 +251,43 @@ describe('what a run lacked', () => {
     expect(explanation.targets[0]?.lacks[0]?.remedy).toBe('a run that is not cut short')
   })
 
+  it('is more rounds where all that were planned are valid', () => {
+    expect(explained('candidate.roundTrip.p99 < 1s', { rounds: 4 }).lacks[0]?.remedy).toBe('more rounds')
+  })
+
   it('is the engine’s own stage, said once', () => {
     expect(explained('baseline.overhead.p99 < 20ms').forecast.reason).toContain('stage "total"')
+  })
+})
+
+describe('a figure of a whole suite', () => {
+  const targets = 'targets: [{ title: Back, expression: "candidate.recovery.timeToFull < 5s" }]'
+  const base = syntheticRun({ rounds: 7, targets })
+  const cases: CasePlan[] = [
+    { name: 'crash', firstRound: 0, rounds: 1 },
+    { name: 'control', firstRound: 1, rounds: 6 },
+  ].map((each) => ({ agents: 100, ratePerSecond: 200, loadModel: 'open', roundDurationMs: 3000, ...each }))
+  const plan = { ...base.manifest.plan, minimumRounds: 6, cases }
+  const run = { ...base, manifest: { ...base.manifest, suite: 'failure-recovery' as const, plan } }
+
+  it('is explained without a forecast, since repeated rounds of one load say nothing of it', () => {
+    expect(only(run, 'Back')).toMatchObject({
+      engine: 'elicitation',
+      verdict: 'NOT_DEMONSTRATED',
+      drivers: [],
+      contributions: null,
+      lacks: [{ kind: 'other', moreRoundsHelp: false }],
+      forecast: { state: 'NO_HELP', rounds: null, heldFromRounds: null },
+      command: null,
+    })
+  })
+
+  it('leaves the latencies of the same run to be explained at its control', () => {
+    const explanation = explainRun(run, 'candidate.roundTrip.p99 < 3.9ms over 1m')
+    expect(explanation.case).toBe('control')
+    expect(explanation.targets[0]?.contributions?.rounds).toBe(6)
+    expect(explanation.targets[0]?.command).toContain('lighthouse bench recovery ')
+    expect(explanation.targets[0]?.command).not.toContain('--host')
   })
 })
 
