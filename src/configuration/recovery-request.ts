@@ -9,6 +9,7 @@ import { LighthouseError } from '../platform/errors.ts'
 import { shippedFile } from '../platform/modules.ts'
 import { nearestWord } from '../statistics/nearest-word.ts'
 import { faultNames, type FaultName } from '../suites/fault-kinds.ts'
+import { seedOf } from '../suites/resume.ts'
 import type { RecoverySizes } from '../suites/recovery.ts'
 import type { RecoveryRequest } from '../suites/run-recovery.ts'
 import { comparisonRequest, type ComparisonFlags } from './comparison-request.ts'
@@ -70,6 +71,7 @@ const sizes: Readonly<Record<ProfileName, RecoverySizes>> = {
 export interface RecoveryFlags extends ComparisonFlags {
   readonly faults?: string | undefined
   readonly repeat?: number | undefined
+  readonly resume?: string | undefined
   readonly 'fault-duration'?: number | undefined
   readonly rounds?: number | undefined
   readonly 'round-duration'?: number | undefined
@@ -77,7 +79,8 @@ export interface RecoveryFlags extends ComparisonFlags {
 
 export function recoveryRequest(flags: RecoveryFlags, settings: Settings, projectFolder: string): RecoveryRequest {
   const profile = sizes[settings.profile]
-  const shared = comparisonRequest(flags, settings, projectFolder)
+  const seed = flags.seed ?? (flags.resume === undefined ? undefined : seedOf(flags.resume))
+  const shared = comparisonRequest({ ...flags, seed }, settings, projectFolder)
   const faults = flags.faults === undefined ? profile.faults : parseFaults(flags.faults)
   const agents = flags.agents ?? profile.agents
   const source = 'fixtures/targets/recovery.yaml'
@@ -89,6 +92,7 @@ export function recoveryRequest(flags: RecoveryFlags, settings: Settings, projec
       flags.targets === undefined
         ? { source, items: readTargetsFile(fileURLToPath(shippedFile(source))) }
         : shared.targets,
+    resume: flags.resume ?? null,
     minimumRounds: settings.profile === 'smoke' ? 3 : Math.min(6, controlRounds),
     sizes: {
       ...profile,

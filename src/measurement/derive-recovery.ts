@@ -2,25 +2,18 @@
  * What faults did to the engines of a recovery run, from the timeline, the marks and the histograms of its rounds.
  *
  * Times follow the definitions of docs/methodology.md, "Recovery": detection counts from the injection, everything else from the
- * healing. An engine is back at full throughput with the first of several consecutive seconds in which at least 95 % of what was
- * scheduled completed, round trip p99 was at most 1.5 times the highest second before the fault (or 20 ms where that is more: the p99
- * of a second's few samples is their maximum) and no more waited than before it.
+ * healing. An engine is back at full throughput with the first of several consecutive seconds as good as those before the fault
+ * (as-good-as-before.ts).
  */
-import { quantile } from '../statistics/distribution.ts'
 import type { FigureReading } from '../statistics/suite-figures.ts'
+import { firstRun, isAsGood, referenceOf, windowsFor } from './as-good-as-before.ts'
 import type { JudgedCase, SuiteResult } from './derive-cases.ts'
 import { significant } from './derive-figures.ts'
 import type { ArmRounds, ValidRound } from './derive-rounds.ts'
 import type { FaultResult } from './results-document.ts'
 import type { FaultPlan, FaultRecord, RoundEvidence, RoundTimeline } from './round-evidence.ts'
 
-const fullShare = 0.95
-const p99Factor = 1.5
-const p99FloorMs = 20
-const backlogSlack = 5
 const errorBudget = 0.001
-const longWindows = 10
-const shortWindows = 2
 /** Less watching than this cannot show that an engine stays down. */
 const metastableAfterMs = 60_000
 const metastableFactor = 5
@@ -73,7 +66,7 @@ function baseResult(
     timeToFirstSuccessMs: null,
     timeToFullMs: null,
     backlogDrainedMs: null,
-    windows: planned >= 2 * longWindows * 1000 ? longWindows : shortWindows,
+    windows: windowsFor(planned),
     watchedMs: tenth(watchedMs),
     backlogMax: null,
     budgetBurnt: counts.scheduled === 0 ? null : significant(failed / (errorBudget * counts.scheduled)),
@@ -110,7 +103,7 @@ function timed(
   const successMs = markOf('healed')?.firstSuccessMs ?? null
   const firstFaultMs = Math.min(...(evidence.faults ?? []).map((each) => each.injectedAtMs))
   const before = referenceOf(timeline, series.roundTrip.blocks, Math.floor(firstFaultMs / 1000))
-  const good = (second: number): boolean => isGood(second, timeline, series.roundTrip.blocks, before)
+  const good = (second: number): boolean => isAsGood(second, timeline, series.roundTrip.blocks, before)
   const firstSecond = Math.ceil(healedAtMs / 1000)
   const lastSecond = Math.min(timeline.scheduled.length, Math.floor(fault.untilMs / 1000))
   const full = firstRun(firstSecond, lastSecond, base.windows, good)
@@ -125,48 +118,8 @@ function timed(
     timeToFirstSuccessMs: successMs === null ? null : sinceHealed(successMs),
     timeToFullMs: full === null ? null : sinceHealed(full * 1000),
     backlogDrainedMs: drained === -1 ? null : sinceHealed((drained + 1) * 1000),
-    backlogMax: Math.max(...timeline.backlog.slice(Math.floor(fault.injectedAtMs / 1000), lastSecond + 1)),
+    backlogMax: Math.max(0, ...timeline.backlog.slice(Math.floor(fault.injectedAtMs / 1000), lastSecond + 1)),
   }
-}
-
-interface Reference {
-  readonly p99Us: number
-  readonly backlog: number
-}
-
-type Blocks = ValidRound['series']['roundTrip']['blocks']
-
-/** Of the whole seconds before the first fault of the round. */
-function referenceOf(timeline: RoundTimeline, blocks: Blocks, seconds: number): Reference {
-  const p99s = blocks.slice(0, seconds).map((block) => quantile(block, 0.99) ?? 0)
-  return {
-    p99Us: Math.max(p99Factor * Math.max(0, ...p99s), p99FloorMs * 1000),
-    backlog: p99Factor * Math.max(0, ...timeline.backlog.slice(0, seconds)) + backlogSlack,
-  }
-}
-
-function isGood(second: number, timeline: RoundTimeline, blocks: Blocks, before: Reference): boolean {
-  const scheduled = timeline.scheduled[second] ?? 0
-  const completed = timeline.completed[second] ?? 0
-  const block = blocks[second]
-  const p99Us = block === undefined ? null : quantile(block, 0.99)
-  // A second in which nothing was due says nothing; it may stand in a run, since one with arrivals must begin it.
-  if (scheduled === 0) return true
-  return (
-    completed >= fullShare * scheduled &&
-    p99Us !== null &&
-    p99Us <= before.p99Us &&
-    (timeline.backlog[second] ?? 0) <= before.backlog
-  )
-}
-
-/** The first second from which `length` consecutive ones are good, all before `end`; null without one. */
-function firstRun(from: number, end: number, length: number, good: (second: number) => boolean): number | null {
-  for (let start = from, second = from; second < end; second++) {
-    if (!good(second)) start = second + 1
-    else if (second - start + 1 === length) return start
-  }
-  return null
 }
 
 function finding(fault: FaultResult): string[] {

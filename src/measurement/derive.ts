@@ -198,6 +198,12 @@ function findings(manifest: RunManifest, arms: readonly ArmRounds[]): string[] {
       lines.push(`finding about ${arm.label}, not the candidate: ${broken.slice(0, 8).join(', ')} in its rounds`)
     }
   }
+  const times = manifest.resumedAt?.length ?? 0
+  if (times > 0) {
+    lines.push(
+      `finding: the run was cut short and resumed ${times === 1 ? 'once' : `${times} times`}; nothing was measured in between`,
+    )
+  }
   if (manifest.interrupted === true) lines.push('finding: the run was interrupted before its planned end')
   return lines
 }

@@ -211,6 +211,7 @@ export const runManifestSchema = z.strictObject({
   environment: environmentSchema,
   finishedAt: text.exactOptional(),
   interrupted: z.boolean().exactOptional(),
+  resumedAt: z.array(text).max(1000).exactOptional(),
 })
 
 /** `readonly` taken off at every depth, since schemas infer mutable values. */

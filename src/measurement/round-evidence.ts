@@ -183,4 +183,6 @@ export interface RunManifest {
   /** Set when the run ended; absent in the directory of a killed run. */
   readonly finishedAt?: string
   readonly interrupted?: boolean
+  /** When the run was taken up again after it had been cut short; nothing was measured in between. */
+  readonly resumedAt?: readonly string[]
 }

@@ -12,7 +12,8 @@ import { collectEnvironment, completeEnvironment } from '../measurement/environm
 import { stageLines } from '../measurement/histogram-log.ts'
 import type { MachineNoise } from '../measurement/machine-noise.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
-import type { EngineArm, RunManifest } from '../measurement/round-evidence.ts'
+import type { EngineArm, RoundEvidence, RunManifest } from '../measurement/round-evidence.ts'
+import { resumed, takeUp } from './resume.ts'
 import { createRunDirectory, openRunDirectory, type RunDirectory } from '../measurement/run-directory.ts'
 import { targetsSha256, targetsText } from '../measurement/targets-file.ts'
 import { newRunId, utcTimestamp } from '../measurement/utc-time.ts'
@@ -29,31 +30,50 @@ export interface BegunRun {
   declare(engines: readonly EngineArm[], declaration: Declaration): void
   /** Puts a round on disk. */
   keep(played: PlayedRound): void
+  /** Whether a resumed run has this round already; rounds that did not count are not played again. */
+  has(engine: string, round: number): boolean
   /** Derives what is published; `ended` other than complete marks the run as interrupted. */
   finish(ended: FinishedRun['ended']): FinishedRun
 }
 
-/** Creates the run directory and says where it is. Throws ENVIRONMENT when it cannot be written. */
-export async function beginRun(request: SuiteRequest, events: RunEvents): Promise<BegunRun> {
+/**
+ * Creates the run directory, or takes up the one that was cut short, and says where it is. Throws ENVIRONMENT when it cannot be written,
+ * USAGE when what is to be resumed is complete or was made by other code.
+ */
+export async function beginRun(
+  request: SuiteRequest,
+  events: RunEvents,
+  resume: string | null = null,
+): Promise<BegunRun> {
   const origin = clockOrigin()
   const clock = systemClock(origin)
-  const startedAtMs = clock.wallMs()
-  const runId = newRunId(startedAtMs, seededRandom(`${request.seed}/run-id/${startedAtMs}`))
   const environment = await collectEnvironment(request.projectFolder)
-  const directory = createRunDirectory(request.outputFolder, runId)
+  const earlier = resume === null ? null : takeUp(resume, environment)
+  const startedAtMs = clock.wallMs()
+  const runId = earlier?.manifest.runId ?? newRunId(startedAtMs, seededRandom(`${request.seed}/run-id/${startedAtMs}`))
+  const directory = earlier?.directory ?? createRunDirectory(request.outputFolder, runId)
   events.started(runId, directory.path, request.seed)
   const noise = new NoiseLog()
+  for (const { evidence } of earlier?.rounds ?? []) noise.add(evidence)
+  const done = new Set(earlier?.rounds.map(({ evidence }) => `${evidence.round} ${evidence.engine}`))
   let manifest: RunManifest | null = null
   return {
     runId,
     origin,
     clock,
     declare(engines, declaration) {
-      manifest = manifestOf(request, { ...declaration, runId, startedAtMs, engines, environment })
-      directory.start(manifest, targetsText(request.targets.items), claimsText(request.claims.items))
+      const declared = manifestOf(request, { ...declaration, runId, startedAtMs, engines, environment })
+      if (earlier === null) {
+        manifest = declared
+        directory.start(manifest, targetsText(request.targets.items), claimsText(request.claims.items))
+      } else {
+        manifest = resumed(earlier.manifest, declared, utcTimestamp(startedAtMs))
+        directory.updateManifest(manifest)
+      }
     },
+    has: (engine, round) => done.has(`${round} ${engine}`),
     keep(played) {
-      noise.add(played)
+      noise.add(played.evidence)
       directory.writeRound(played.evidence, played.hlog + stageLines(played.stages, played.evidence.durationMs))
       events.roundDone(played.evidence)
     },
@@ -61,7 +81,7 @@ export async function beginRun(request: SuiteRequest, events: RunEvents): Promis
       if (manifest === null) throw new Error('a run ended before it was declared')
       directory.updateManifest({
         ...manifest,
-        environment: completeEnvironment(environment, noise.worst()),
+        environment: completeEnvironment(manifest.environment, noise.worst()),
         finishedAt: utcTimestamp(clock.wallMs()),
         ...(ended === 'complete' ? {} : { interrupted: true }),
       })
@@ -118,8 +138,8 @@ class NoiseLog {
   private steal: number | null = null
   private foreign: number | null = null
 
-  add(played: PlayedRound): void {
-    const { stealPercent, foreignCpuPercent } = played.evidence.audit
+  add({ audit }: RoundEvidence): void {
+    const { stealPercent, foreignCpuPercent } = audit
     if (stealPercent !== null) this.steal = Math.max(this.steal ?? 0, stealPercent)
     if (foreignCpuPercent !== null) this.foreign = Math.max(this.foreign ?? 0, foreignCpuPercent)
   }

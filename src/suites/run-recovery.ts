@@ -19,6 +19,8 @@ import { LighthouseError } from '../platform/errors.ts'
 export interface RecoveryRequest extends SuiteRequest {
   readonly sizes: RecoverySizes
   readonly minimumRounds: number
+  /** Directory of a run that was cut short, or null. */
+  readonly resume: string | null
 }
 
 export interface RecoveryOutline extends RecoveryPlan {
@@ -53,7 +55,7 @@ export async function runRecovery(
   signal: AbortSignal,
 ): Promise<FinishedRun> {
   await validateEngines(request)
-  const run = await beginRun(request, events)
+  const run = await beginRun(request, events, request.resume)
   const player = new RecoveryPlayer({ request, outline, run, events, signal })
   return run.finish(await player.playAll())
 }
@@ -150,6 +152,7 @@ class RecoveryPlayer {
   private async playRound(each: CasePlan, round: number, planned: PlannedArm): Promise<ComparisonOutcome['ended']> {
     const { request, run, events, signal } = this.parts
     if (signal.aborted) return 'interrupted'
+    if (run.has(planned.label, round)) return 'complete'
     const { agents } = request.sizes
     const arm = await openFaultyArm(
       request,
@@ -172,6 +175,14 @@ class RecoveryPlayer {
     }
   }
 
+  /** Who has yet to play each round of the case. */
+  private openRounds({ firstRound, rounds }: CasePlan): string[][] {
+    const { outline, run } = this.parts
+    return outline.order
+      .slice(firstRound, firstRound + rounds)
+      .map((labels, place) => labels.filter((each) => !run.has(each, firstRound + place)))
+  }
+
   private planOf(each: CasePlan, label: string | null): ComparisonPlan {
     const { request, outline, run } = this.parts
     const elapsedMs = (run.clock.nowNs() - this.startNs) / 1e6
@@ -187,7 +198,7 @@ class RecoveryPlayer {
       seed: request.seed,
       runId: run.runId,
       latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
-      order: label === null ? outline.order.slice(each.firstRound) : [[label]],
+      order: label === null ? this.openRounds(each) : [[label]],
       timeline: true,
       repeatUntilMs: leftMs(Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity)),
       budgetMs: request.timeBudgetMs === null ? null : leftMs(request.timeBudgetMs),

@@ -24,6 +24,7 @@ A control without faults carries the latency targets. --rounds and --round-durat
     '<%= config.bin %> <%= command.id %> --profile smoke',
     '<%= config.bin %> <%= command.id %> --faults crash,pause --fault-duration 5s',
     '<%= config.bin %> <%= command.id %> --faults crash --repeat 100 --agents 50',
+    '<%= config.bin %> <%= command.id %> --faults crash --repeat 100 --resume runs/run-20260102-030405-7f3a',
     '<%= config.bin %> <%= command.id %> --faults all --dry-run',
   ]
 
@@ -38,6 +39,11 @@ A control without faults carries the latency targets. --rounds and --round-durat
       'repeat',
       { summary: 'How often each fault is injected into each engine', example: '10', group: 'SIZE' },
       { min: 1, max: 1000 },
+    ),
+    resume: textFlag(
+      'resume',
+      { summary: 'Go on with a run that was cut short', example: 'runs/run-20260102-030405-7f3a', group: 'OUTPUT' },
+      '<dir>',
     ),
     'fault-duration': durationFlag(
       'fault-duration',

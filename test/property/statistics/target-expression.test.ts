@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LighthouseError } from '../../../src/platform/errors.ts'
+import { figureNames, figureSections, suiteFigure } from '../../../src/statistics/suite-figures.ts'
 import {
   latencySeries,
   parseTarget,
@@ -30,6 +31,14 @@ function target(
 
 const less = fc.constantFrom('<', '<=')
 const more = fc.constantFrom('>', '>=')
+const byteUnit = fc.constantFrom('B', 'KiB', 'MiB', 'GiB')
+const figures = figureSections.flatMap((section) =>
+  figureNames(section).flatMap((name) => {
+    const figure = suiteFigure(section, name)
+    if (figure === undefined) throw new Error(`no figure ${section}.${name}`)
+    return [`${section}.${name}`, `${section}.some-case.${name}`].map((path) => ({ path, figure }))
+  }),
+)
 const anyTarget = fc.oneof(
   target(
     fc.record({ kind: fc.constant('latency'), series: fc.constantFrom(...latencySeries), quantile }),
@@ -44,6 +53,13 @@ const anyTarget = fc.oneof(
     fc.constant('candidate'),
   ),
   target(fc.constant({ kind: 'errorRate' }), less, fc.constant('%'), subject, fc.constantFrom(0, 0.1, 5, 99.999)),
+  ...figures.map(({ path, figure }) =>
+    target(
+      fc.constant({ kind: 'figure', path, figure }),
+      figure.better === 'less' ? less : more,
+      { time: timeUnit, bytes: byteUnit, ratio: fc.constantFrom('', 'x'), count: fc.constant('') }[figure.dimension],
+    ),
+  ),
   target(fc.constantFrom({ kind: 'throughputPerSecond' }, { kind: 'agents' }), more, fc.constant('')),
 )
 

@@ -28,6 +28,9 @@ describe('parseTarget', () => {
     ['baseline.serviceTime.p999 < 1.5s over 10s', 1500, 10_000],
     ['candidate.roundTrip.p50 < 300us', 0.3, null],
     ['candidate.overhead.p50 < 2500ns', 0.0025, null],
+    ['candidate.recovery.timeToFull <= 5s', 5000, null],
+    ['baseline.recovery.reset-all.timeToDetect < 250ms', 250, null],
+    ['candidate.recovery.metastable <= 0', 0, null],
   ])('reads %s', (text, bound, duration) => {
     const target = parseTarget(text)
     expect(boundOf(target)).toBe(bound)
@@ -61,6 +64,14 @@ describe('parseTarget', () => {
     ['candidate.errorRate < 100%', 23, 'below 100%', null],
     ['candidate.agents >= 0', 21, 'above zero', null],
     ['speedup.p999 >= 30', 9, 'per round', 'p99'],
+    ['candidate.recvery.timeToFull < 5s', 11, 'unknown measure "recvery"', 'recovery'],
+    ['candidate.recovery.timeTofull < 5s', 20, 'unknown figure "timeTofull"', 'timeToFull'],
+    ['candidate.recovery.crash < 5s', 20, 'or the name of a case before it', null],
+    ['candidate.recovery.crash.timetofull < 5s', 26, 'unknown figure "timetofull"', 'timeToFull'],
+    ['candidate.recovery.toString < 5s', 20, 'unknown figure "toString"', null],
+    ['candidate.recovery.timeToFull >= 5s', 31, 'would reward the worse recovery.timeToFull', null],
+    ['candidate.recovery.timeToFull < 5', 34, 'unexpected ""; expected ns, us, ms or s', null],
+    ['candidate.recovery.metastable <= 0ms', 35, 'expected no unit', null],
     ['candidate.agents >= 5 for 3h', 23, 'unexpected "for"', null],
     ['candidate.roundTrip.P99 < 1s', 21, 'unknown quantile "P99"', 'p99'],
     ['candidate.roundTrip.p99 < 1s for 3h', 30, 'expected the end of the target or "over"', null],

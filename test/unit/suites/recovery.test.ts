@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { parseFaults } from '../../../src/configuration/recovery-request.ts'
+import { faultKinds, faultNames } from '../../../src/suites/fault-kinds.ts'
+import { estimateRecovery, planRecovery, type RecoverySizes } from '../../../src/suites/recovery.ts'
+
+const sizes: RecoverySizes = {
+  faults: ['crash', 'reset-all', 'pause'],
+  agents: 20,
+  ratePerSecond: 100,
+  repeat: 2,
+  beforeMs: 3000,
+  faultMs: 2000,
+  afterMs: 10_000,
+  controlRounds: 6,
+  controlMs: 1000,
+  together: false,
+}
+const labels = ['polling', 'elicitation']
+
+describe('the plan of a recovery run', () => {
+  it('has a case for each fault, repeated, and the control last', () => {
+    const { cases, order } = planRecovery(sizes, labels, 's')
+    expect(cases.map(({ name, firstRound, rounds }) => [name, firstRound, rounds])).toEqual([
+      ['crash', 0, 2],
+      ['reset-all', 2, 2],
+      ['pause', 4, 2],
+      ['control', 6, 6],
+    ])
+    expect(order).toHaveLength(12)
+    expect(cases.at(-1)?.faults).toBeUndefined()
+  })
+
+  it('injects after the seconds that say what was before, at a drawn moment, and watches to the end of the round', () => {
+    for (const seed of ['a', 'b', 'c']) {
+      for (const { faults, roundDurationMs } of planRecovery(sizes, labels, seed).cases) {
+        for (const { kind, atMs, forMs, untilMs } of faults ?? []) {
+          expect(atMs).toBeGreaterThanOrEqual(3000)
+          expect(atMs).toBeLessThanOrEqual(4000)
+          expect(forMs).toBe(kind === 'reset-all' ? 0 : 2000)
+          expect(untilMs - atMs - forMs).toBeGreaterThanOrEqual(10_000)
+          expect(untilMs % 1000).toBe(0)
+          expect(roundDurationMs).toBe(untilMs)
+        }
+      }
+    }
+    const moments = ['a', 'b', 'c'].map((seed) => planRecovery(sizes, labels, seed).cases[0]?.faults?.[0]?.atMs)
+    expect(new Set(moments).size).toBe(3)
+    expect(planRecovery(sizes, labels, 'a')).toEqual(planRecovery(sizes, labels, 'a'))
+  })
+
+  it('puts all faults into one round, one after the other, where seconds must do', () => {
+    const { cases } = planRecovery({ ...sizes, together: true, repeat: 1 }, labels, 's')
+    expect(cases.map(({ name, rounds }) => [name, rounds])).toEqual([
+      ['faults-in-turn', 1],
+      ['control', 6],
+    ])
+    const faults = cases[0]?.faults ?? []
+    expect(faults.map(({ kind }) => kind)).toEqual(sizes.faults)
+    for (const [index, fault] of faults.entries())
+      expect(fault.atMs).toBeGreaterThanOrEqual(faults[index - 1]?.untilMs ?? 0)
+  })
+
+  it('takes at least its rounds, and half as long with two engines side by side', () => {
+    const arms = [{ drainGraceMs: 2000 }, { drainGraceMs: 1000 }]
+    const plan = planRecovery(sizes, labels, 's')
+    const faulty = plan.cases.slice(0, -1).reduce((sum, each) => sum + each.rounds * each.roundDurationMs, 0)
+    const alone = estimateRecovery(plan, arms, sizes).durationMs
+    expect(alone).toBeGreaterThan(2 * faulty + 2 * 6000)
+    expect(estimateRecovery(plan, arms, { ...sizes, together: true }).durationMs).toBeLessThan(alone - 0.9 * faulty)
+  })
+
+  it('refuses a run without a fault', () => {
+    expect(() => planRecovery({ ...sizes, faults: [] }, labels, 's')).toThrow(/no fault is named/)
+  })
+})
+
+describe('names of faults', () => {
+  it('are all taken by "all"', () => {
+    expect(parseFaults('all')).toEqual(faultNames)
+    expect(parseFaults('crash, pause')).toEqual(['crash', 'pause'])
+    for (const name of faultNames) expect(faultKinds[name].summary).not.toBe('')
+  })
+
+  it.each([
+    ['crahs', /no fault 'crahs'/],
+    ['crash,crash', /named twice/],
+    ['', /no fault ''/],
+    ['toString', /no fault 'toString'/],
+  ])('refuse %j', (text, message) => {
+    expect(() => parseFaults(text)).toThrow(message)
+  })
+})
