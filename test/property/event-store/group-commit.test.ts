@@ -8,8 +8,8 @@ import { describe, expect, test } from 'vitest'
 import type { RowBatch } from '../../../src/engines/event-store/event-store.ts'
 import { inlineCommit } from '../../../src/engines/event-store/group-commit.ts'
 import type { CommitHandlers, CommitLimits, GroupCommit } from '../../../src/engines/event-store/group-commit.ts'
-import { gatherLimit, gatheringCommit } from '../../../src/engines/event-store/threaded-commit.ts'
-import type { CommitReply } from '../../../src/engines/event-store/threaded-commit.ts'
+import { gatherLimit, gatheringCommit, type BatchOutcome } from '../../../src/engines/event-store/gathering-commit.ts'
+import { LighthouseError } from '../../../src/platform/errors.ts'
 
 /** Rows are known by their exchange, which is their ticket's ordinal as text. */
 interface World {
@@ -64,6 +64,7 @@ function makeWorld(form: Form, outcomes: readonly boolean[], limits: CommitLimit
             close: () => Promise.resolve(),
           },
           handlers,
+          'thread',
           limits,
         )
       : inlineCommit(store, handlers, form, limits, (run) => tasks.push(run))
@@ -75,11 +76,11 @@ function makeWorld(form: Form, outcomes: readonly boolean[], limits: CommitLimit
   return { stored, transactions, committed, failed, commit, step }
 }
 
-function attempt(run: () => number): CommitReply {
+function attempt(run: () => number): BatchOutcome {
   try {
     return { firstSequence: run() }
   } catch (error) {
-    return { failure: { message: String(error), suggestions: [] } }
+    return { error: new LighthouseError('STORE', String(error)) }
   }
 }
 

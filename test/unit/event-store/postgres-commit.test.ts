@@ -6,8 +6,12 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RowBatch } from '../../../src/engines/event-store/event-store.ts'
 import type { CommitLimits, GroupCommit } from '../../../src/engines/event-store/group-commit.ts'
-import { gatherBodyUnits, gatherLimit, postgresCommit } from '../../../src/engines/event-store/postgres-commit.ts'
-import type { PostgresBatching } from '../../../src/engines/event-store/postgres-commit.ts'
+import {
+  gatherBodyUnits,
+  gatherLimit,
+  type GatheringBatching,
+} from '../../../src/engines/event-store/gathering-commit.ts'
+import { postgresCommit } from '../../../src/engines/event-store/postgres-commit.ts'
 import type { LighthouseError } from '../../../src/platform/errors.ts'
 
 type Fault = 'none' | 'stores-what-fails' | 'two-at-once'
@@ -24,7 +28,7 @@ class World {
   readonly #underWay: (() => void)[] = []
   #call = 0
 
-  constructor(batching: PostgresBatching, outcomes: readonly boolean[], limits: CommitLimits, fault: Fault = 'none') {
+  constructor(batching: GatheringBatching, outcomes: readonly boolean[], limits: CommitLimits, fault: Fault = 'none') {
     const append = (batch: RowBatch): Promise<number> => {
       const exchanges = batch.exchanges.slice(0, batch.count)
       const succeeds = outcomes[this.#call++ % outcomes.length] ?? true
@@ -191,7 +195,7 @@ describe.each(['thread', 'off'] as const)('batching %s', (batching) => {
 
 describe('what shares a transaction', () => {
   test('thread: the first at once, then what gathered, up to the cap in rows and in bodies; off: one row each', async () => {
-    const sizes = async (batching: PostgresBatching, bodies: readonly string[]): Promise<number[]> => {
+    const sizes = async (batching: GatheringBatching, bodies: readonly string[]): Promise<number[]> => {
       const world = new World(batching, [true], wide)
       for (const [index, body] of bodies.entries()) world.add(index + 1, body)
       await world.finish()
