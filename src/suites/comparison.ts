@@ -23,6 +23,7 @@
  */
 import { delay, type Clock } from '../platform/clock.ts'
 import { LighthouseError } from '../platform/errors.ts'
+import type { LoadPhase } from '../measurement/round-evidence.ts'
 import type { Pacing, RoundPlan, Workload } from '../load/round-plan.ts'
 import type { PlayedRound } from './arm.ts'
 
@@ -43,6 +44,8 @@ export interface ComparisonPlan {
   readonly firstRound?: number
   /** Whether each round is told second by second. */
   readonly timeline?: boolean
+  /** Stretches of different load that fill each round. */
+  readonly phases?: readonly LoadPhase[]
   /** Engine labels in the order of play, per round. */
   readonly order: readonly (readonly string[])[]
   /** Rounds are repeated while this much time has not passed since the start; null for no bound. */
@@ -144,5 +147,6 @@ function roundPlan(plan: ComparisonPlan, arm: PlayableArm, key: RoundKey): Round
     drainGraceMs: arm.drainGraceMs,
     latenessBoundMs: plan.latenessBoundMs,
     ...(plan.timeline === undefined ? {} : { timeline: plan.timeline }),
+    ...(plan.phases === undefined || key.kind === 'w' ? {} : { phases: plan.phases }),
   }
 }
