@@ -16,8 +16,9 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Durability } from '../../measurement/vocabulary.ts'
 import { LighthouseError } from '../../platform/errors.ts'
+import type { AppendTimer } from './append-timer.ts'
 import type { EventStore, RowBatch, StoredEvent } from './event-store.ts'
-import { passFailpoint } from './failpoints.ts'
+import { dieInCheckpoint, passFailpoint } from './failpoints.ts'
 import { storeError } from './store-errors.ts'
 import { applicationId, inspectStoreFile, schemaVersion } from './store-file.ts'
 
@@ -83,7 +84,16 @@ class SqliteStore implements EventStore {
   #mayOwn: boolean
   readonly #busyTimeoutMs: number
 
-  constructor(database: DatabaseSync, file: string, temporaryFolder: string | null, options: StoreOptions) {
+  readonly #timer: AppendTimer | null
+
+  constructor(
+    database: DatabaseSync,
+    file: string,
+    temporaryFolder: string | null,
+    options: StoreOptions,
+    timer: AppendTimer | null,
+  ) {
+    this.#timer = timer
     this.durability = options.durability
     this.#database = database
     this.file = file
@@ -121,7 +131,9 @@ class SqliteStore implements EventStore {
     let last = 0
     try {
       if (this.#mayOwn) this.#own()
+      const startNs = this.#timer?.nowNs() ?? 0
       this.#begin.run()
+      const lockedNs = this.#timer?.nowNs() ?? 0
       for (let index = from; index < to; index++) {
         const result = this.#insert.run(
           batch.agents[index] as string,
@@ -134,13 +146,18 @@ class SqliteStore implements EventStore {
         if (index === to - 1) last = Number(result.lastInsertRowid)
       }
       passFailpoint('beforeCommit')
+      this.#timer?.beforeCommit(startNs, lockedNs)
       this.#commit.run()
-      passFailpoint('afterCommit')
+      if (passFailpoint('afterCommit')) this.#dieInCheckpoint()
     } catch (error) {
       this.#rollBack()
       throw storeError('write to', this.file, error)
     }
     return last - (to - from) + 1
+  }
+
+  #dieInCheckpoint(): void {
+    dieInCheckpoint(() => this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)'), `${this.file}-checkpoint`)
   }
 
   readAfter(agent: string, sequence: number, limit: number): StoredEvent[] {
@@ -313,7 +330,7 @@ function toEvent(row: Record<string, unknown>): StoredEvent {
 }
 
 /** Opens or creates a store. Throws LighthouseError('STORE') and leaves the file as it was when it may not be used. */
-export function openEventStore(options: StoreOptions): EventStore {
+export function openEventStore(options: StoreOptions, timer: AppendTimer | null = null): EventStore {
   const inMemory = options.durability === 'memory'
   const temporaryFolder = !inMemory && options.file === null ? mkdtempSync(join(tmpdir(), 'lighthouse-store-')) : null
   const file = inMemory ? ':memory:' : (options.file ?? join(temporaryFolder ?? '', 'events.db'))
@@ -321,7 +338,7 @@ export function openEventStore(options: StoreOptions): EventStore {
   try {
     if (!inMemory && inspectStoreFile(file) === 'new') createFile(file)
     database = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? defaultBusyTimeoutMs })
-    return new SqliteStore(database, file, temporaryFolder, options)
+    return new SqliteStore(database, file, temporaryFolder, options, timer)
   } catch (error) {
     database?.close()
     if (temporaryFolder !== null) rmSync(temporaryFolder, { recursive: true, force: true })

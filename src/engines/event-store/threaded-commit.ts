@@ -6,7 +6,8 @@ import { Worker } from 'node:worker_threads'
 import { LighthouseError } from '../../platform/errors.ts'
 import { entryModule } from '../../platform/modules.ts'
 import type { RowBatch } from './event-store.ts'
-import { gatheringCommit, type BatchOutcome, type BatchPort } from './gathering-commit.ts'
+import type { CommitWorkerData } from './commit-worker.ts'
+import { gatheringCommit, type BatchOutcome, type BatchPort, type GatheringBatching } from './gathering-commit.ts'
 import { asStoreError, defaultCommitLimits } from './group-commit.ts'
 import type { CommitHandlers, CommitLimits, GroupCommit } from './group-commit.ts'
 import type { StoreOptions } from './sqlite-store.ts'
@@ -17,8 +18,19 @@ export type BatchMessage = Pick<
   'count' | 'agents' | 'sources' | 'kinds' | 'exchanges' | 'bodies' | 'producedAtMs'
 >
 
+/** What one transaction waited for and wrote. */
+export interface CommitObservation {
+  /** From asking for the write lock to holding it. */
+  readonly lockWaitUs: number
+  /** Of the commit alone, with its sync and with the checkpoint that it may have to make. */
+  readonly commitUs: number
+  /** Frames of the write-ahead log that its rows took. */
+  readonly walFrames: number
+  readonly checkpointed: boolean
+}
+
 export type CommitReply =
-  | { readonly firstSequence: number }
+  | { readonly firstSequence: number; readonly observation?: CommitObservation }
   | { readonly failure: { readonly message: string; readonly suggestions: readonly string[] } }
 
 function outcomeOf(reply: CommitReply): BatchOutcome {
@@ -27,12 +39,20 @@ function outcomeOf(reply: CommitReply): BatchOutcome {
   return { error: new LighthouseError('STORE', message, { suggestions }) }
 }
 
-type WorkerReply = CommitReply | { readonly ready: true }
+export type WorkerReply = CommitReply | { readonly ready: true; readonly threadPath: string | null }
+
+interface WorkerPort {
+  readonly port: BatchPort
+  readonly threadPath: string | null
+}
 
 /** A worker thread with its own connection. Should it die, every batch fails from then on: nothing is acknowledged. */
-function workerPort(store: StoreOptions): Promise<BatchPort> {
+function workerPort(
+  workerData: CommitWorkerData,
+  onObservation: (observation: CommitObservation) => void,
+): Promise<WorkerPort> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(entryModule('engines/event-store/commit-worker'), { workerData: store, execArgv: [] })
+    const worker = new Worker(entryModule('engines/event-store/commit-worker'), { workerData, execArgv: [] })
     let settleCurrent: ((outcome: BatchOutcome) => void) | null = null
     let death: string | null = null
     const answer = (reply: CommitReply): void => {
@@ -52,8 +72,9 @@ function workerPort(store: StoreOptions): Promise<BatchPort> {
       },
     }
     worker.on('message', (reply: WorkerReply) => {
-      if ('ready' in reply) resolve(port)
-      else answer(reply)
+      if ('ready' in reply) return resolve({ port, threadPath: reply.threadPath })
+      if ('observation' in reply && reply.observation !== undefined) onObservation(reply.observation)
+      answer(reply)
     })
     const onDeath = (reason: string): void => {
       death ??= `The thread that writes the event store ended: ${reason}.`
@@ -74,6 +95,24 @@ export async function threadedCommit(
   handlers: CommitHandlers,
   limits: CommitLimits = defaultCommitLimits,
 ): Promise<GroupCommit> {
-  const port = await workerPort({ ...store, connection: 'second' })
+  const { port } = await workerPort({ store: { ...store, connection: 'second' }, observed: false }, () => undefined)
   return gatheringCommit(port, handlers, 'thread', limits)
+}
+
+export interface ObservedCommit {
+  readonly commit: GroupCommit
+  /** `pid/task/tid` of the committing thread below /proc; null where there is no such thing. */
+  readonly threadPath: string | null
+}
+
+/** The same, with what each transaction waited for, told before its tickets come back; not for a store in memory. */
+export async function observedCommit(
+  store: StoreOptions & { readonly file: string },
+  handlers: CommitHandlers,
+  batching: GatheringBatching,
+  onObservation: (observation: CommitObservation) => void,
+): Promise<ObservedCommit> {
+  const data = { store: { ...store, connection: 'second' }, observed: true } as const
+  const { port, threadPath } = await workerPort(data, onObservation)
+  return { commit: gatheringCommit(port, handlers, batching), threadPath }
 }

@@ -2,13 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { openEventStore } from '../../../src/engines/event-store/sqlite-store.ts'
-import { threadedCommit } from '../../../src/engines/event-store/threaded-commit.ts'
+import {
+  observedCommit,
+  threadedCommit,
+  type CommitObservation,
+} from '../../../src/engines/event-store/threaded-commit.ts'
 import type { LighthouseError } from '../../../src/platform/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lighthouse-test-'))
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('commits from its own thread what another connection reads, and reports a full store', async () => {
   const options = { durability: 'os', file: join(folder, 'store.db'), indexedByAgent: true } as const
@@ -48,5 +52,40 @@ test('commits from its own thread what another connection reads, and reports a f
   expect(store.lastSequence()).toBe(100)
   expect(commit.append('a1', 'a2', 1, 'late', '', 0)).toBe(-1)
   expect(commit.counts().rows).toBe(100)
+  store.close()
+})
+
+test('an observed commit tells what each transaction wrote, and which one had to make a checkpoint', async () => {
+  const options = { durability: 'os', file: join(folder, 'observed.db'), indexedByAgent: true } as const
+  const store = openEventStore(options)
+  const observations: CommitObservation[] = []
+  let left = 400
+  const settled = Promise.withResolvers<void>()
+  const { commit, threadPath } = await observedCommit(
+    options,
+    {
+      onCommitted(from, to) {
+        left -= to - from + 1
+        if (left === 0) settled.resolve()
+      },
+      onFailed: (_from, _to, error) => settled.reject(error),
+    },
+    'off',
+    (observation) => observations.push(observation),
+  )
+  // A row of 10 kB takes several pages, so 400 of them pass the 1,000 pages after which SQLite makes a checkpoint.
+  for (let index = 0; index < 400; index++) commit.append('a1', 'a2', 1, `n:${index}`, 'x'.repeat(10_000), index)
+  await settled.promise
+  await commit.close()
+  expect(observations.length).toBe(400)
+  expect(
+    observations.every(({ walFrames, lockWaitUs, commitUs }) => walFrames > 0 && lockWaitUs >= 0 && commitUs > 0),
+  ).toBe(true)
+  const checkpoints = observations.filter(({ checkpointed }) => checkpointed).length
+  const frames = observations.reduce((sum, { walFrames }) => sum + walFrames, 0)
+  // SQLite checkpoints whenever a commit leaves 1,000 frames or more, and then starts the log again.
+  expect(checkpoints).toBeGreaterThanOrEqual(1)
+  expect(checkpoints).toBeLessThanOrEqual(Math.floor(frames / 1000))
+  expect(threadPath === null || /^\d+\/task\/\d+$/.test(threadPath)).toBe(true)
   store.close()
 })
