@@ -86,7 +86,7 @@ export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[]
     ],
     notAssessed: (manifest.plan.skippedCases ?? []).map(({ name, reason }) => ({
       what: `${name}, SKIPPED: ${reason}`,
-      command: 'lighthouse bench scale',
+      command: 'lighthouse doctor',
     })),
   }
 }

@@ -157,8 +157,9 @@ function descriptorLimit(): Fact<number> {
 }
 
 /** From the text of Linux's /proc/self/limits. */
-export function parseDescriptorLimit(text: string): Fact<number> {
-  const soft = /^Max open files +(\S+)/m.exec(text)?.[1]
-  if (soft !== undefined && /^\d+$/.test(soft)) return { value: Number(soft) }
-  return { value: null, reason: soft === 'unlimited' ? 'unlimited' : '/proc/self/limits does not name it' }
+export function parseDescriptorLimit(text: string, which: 'soft' | 'hard' = 'soft'): Fact<number> {
+  const [, soft, hard] = /^Max open files +(\S+) +(\S+)/m.exec(text) ?? []
+  const limit = which === 'soft' ? soft : hard
+  if (limit !== undefined && /^\d+$/.test(limit)) return { value: Number(limit) }
+  return { value: null, reason: limit === 'unlimited' ? 'unlimited' : '/proc/self/limits does not name it' }
 }

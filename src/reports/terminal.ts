@@ -6,7 +6,7 @@
 import Table from 'cli-table3'
 import type { ResultsDocument } from '../measurement/results-document.ts'
 import { reportContent } from './report-content.ts'
-import type { Cell, Line, Section, Tone } from './report-model.ts'
+import type { Cell, Line, ReportContent, Section, Tone } from './report-model.ts'
 import { oneLine, wrapped } from './text.ts'
 
 export interface TerminalStyle {
@@ -29,12 +29,24 @@ const reset = '\u001b[0m'
 
 /** Ends in a line feed. */
 export function renderTerminal(results: ResultsDocument, style: TerminalStyle): string {
+  const { decision, exitCode, tone, scope, summary, sections } = reportContent(results)
+  return renderPage(
+    { headline: `${decision} (exit ${exitCode})`, tone, scope: `Within ${scope}`, summary, sections },
+    style,
+  )
+}
+
+export interface PageContent extends Pick<ReportContent, 'tone' | 'scope' | 'summary' | 'sections'> {
+  readonly headline: string
+}
+
+/** A headline, what it covers, and sections below. Ends in a line feed. */
+export function renderPage(content: PageContent, style: TerminalStyle): string {
   const page = { color: style.color, width: Math.min(200, Math.max(60, Math.trunc(style.width))) }
-  const content = reportContent(results)
-  const headline = `${content.decision} (exit ${content.exitCode})`
+  const headline = wrapped(content.headline, page.width, '')
   const parts = [
     page.color ? `${bold}${escapes[content.tone]}${headline}${reset}` : headline,
-    wrapped(broken(oneLine(`Within ${content.scope}`), page.width), page.width, ''),
+    wrapped(broken(oneLine(content.scope), page.width), page.width, ''),
     ...content.summary.map((line) => lineText(line, page)),
   ]
   for (const section of content.sections) parts.push('', ...renderSection(section, page))

@@ -42,8 +42,22 @@ export function drawOrder(labels: readonly string[], rounds: number, seed: strin
 
 /** Sockets that one agent needs on either side, and what a process needs beside them. */
 const descriptorsPerAgent = { websocket: 1, http: 1, sse: 1 } as const
-const sharedPoolDescriptors = 512
-const descriptorReserve = 400
+export const sharedPoolDescriptors = 512
+export const descriptorReserve = 400
+
+/** Descriptors that a run with so many agents needs: `inProcess` with threads, for all arms, `inChild` in each child of a process host. */
+export function descriptorNeeds(agents: number, startedArms: number): { inProcess: number; inChild: number } {
+  const perArm = agents * descriptorsPerAgent.websocket + sharedPoolDescriptors
+  return { inProcess: 2 * perArm * startedArms + descriptorReserve, inChild: perArm + descriptorReserve }
+}
+
+/** The most agents that `chooseHost` lets each host hold; 0 where not even their pools fit. */
+export function agentCapacity(descriptorLimit: number, startedArms: number): { thread: number; process: number } {
+  const agents = (ofArm: number): number =>
+    Math.max(0, Math.floor((ofArm - sharedPoolDescriptors) / descriptorsPerAgent.websocket))
+  const left = descriptorLimit - descriptorReserve
+  return { thread: agents(left / (2 * startedArms)), process: agents(left) }
+}
 
 export interface HostChoice {
   readonly host: 'thread' | 'process'
@@ -62,9 +76,7 @@ export function chooseHost(
   descriptorLimit: number | null,
 ): HostChoice {
   if (descriptorLimit === null) return { host: asked, note: null }
-  const perArm = agents * descriptorsPerAgent.websocket + sharedPoolDescriptors
-  const inProcess = 2 * perArm * startedArms + descriptorReserve
-  const inChild = perArm + descriptorReserve
+  const { inProcess, inChild } = descriptorNeeds(agents, startedArms)
   if (asked === 'thread' && inProcess <= descriptorLimit) return { host: 'thread', note: null }
   if (inChild > descriptorLimit) {
     throw new LighthouseError(
@@ -72,7 +84,7 @@ export function chooseHost(
       `${agents} agents need about ${inChild} file descriptors in one process, the limit is ${descriptorLimit}`,
       {
         suggestions: [
-          `Raise the limit (ulimit -n ${inChild}) or use fewer agents (--agents ${maximumAgents(descriptorLimit)}).`,
+          `Raise the limit (ulimit -n ${inChild}) or use fewer agents (--agents ${Math.max(2, agentCapacity(descriptorLimit, startedArms).process)}).`,
         ],
       },
     )
@@ -82,10 +94,6 @@ export function chooseHost(
     host: 'process',
     note: `host process instead of thread: ${agents} agents need ${inProcess} descriptors in one process, the limit is ${descriptorLimit}`,
   }
-}
-
-function maximumAgents(descriptorLimit: number): number {
-  return Math.max(2, descriptorLimit - descriptorReserve - sharedPoolDescriptors)
 }
 
 export interface TimeInputs {

@@ -33,7 +33,8 @@ function lighthouse(words: readonly string[]): { status: number | null; stderr: 
 describe('the README', () => {
   it('has examples of every command topic', () => {
     const topics = new Set(examples().map(({ words }) => words[0]))
-    for (const topic of ['bench', 'report', 'serve', 'certify', '--version', '--help']) expect(topics).toContain(topic)
+    for (const topic of ['bench', 'doctor', 'report', 'serve', 'certify', '--version', '--help'])
+      expect(topics).toContain(topic)
     expect(examples().filter(({ quick }) => quick).length).toBeGreaterThanOrEqual(5)
   })
 
@@ -46,7 +47,7 @@ describe('the README', () => {
 
   it.each(examples().filter(({ quick }) => !quick))('shows a long example whose flags exist: $words', ({ words }) => {
     // Topics come first; what follows the command's own words are its arguments.
-    const depth = words[0] === 'report' ? 1 : words[1] === 'trust' ? 3 : 2
+    const depth = words[0] === 'report' || words[0] === 'doctor' ? 1 : words[1] === 'trust' ? 3 : 2
     const command = words.slice(0, depth)
     const help = lighthouse([...command, '--help'])
     expect(help.status).toBe(0)

@@ -93,6 +93,19 @@ function levelOf(results: ResultsDocument, agents: number, engine: string) {
 }
 
 describe('a scaling run', () => {
+  it('names the levels that were skipped and the command that says what this machine lacks', () => {
+    const run = scalingRun(linear)
+    const skippedCases = [{ name: '15000 agents', reason: 'the limit is 4096' }]
+    const results = deriveResults({
+      ...run,
+      manifest: { ...run.manifest, plan: { ...run.manifest.plan, skippedCases } },
+    })
+    expect(results.notAssessed).toContainEqual({
+      what: '15000 agents, SKIPPED: the limit is 4096',
+      command: 'lighthouse doctor',
+    })
+  })
+
   it('is judged at its largest load and lists every load with its engines', () => {
     const results = deriveResults(scalingRun(linear))
     expect(results.suite).toBe('scaling')

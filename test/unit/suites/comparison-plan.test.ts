@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chooseHost, drawOrder, estimateMs, planArms } from '../../../src/suites/comparison-plan.ts'
+import { agentCapacity, chooseHost, drawOrder, estimateMs, planArms } from '../../../src/suites/comparison-plan.ts'
 
 const arm = (label: string): { label: string; name: string; options: Record<string, string> } => ({
   label,
@@ -64,6 +64,25 @@ describe('the choice of host', () => {
 
   it('refuses before starting what no process could hold', () => {
     expect(() => chooseHost('process', 25_000, 1, 20_000)).toThrow(/file descriptors/)
+  })
+
+  it('holds as many agents as its capacity says, and not one more', () => {
+    const host = (agents: number, arms: number, limit: number): string => {
+      try {
+        return chooseHost('thread', agents, arms, limit).host
+      } catch {
+        return 'none'
+      }
+    }
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 100_000 }), fc.integer({ min: 1, max: 8 }), (limit, arms) => {
+        const { thread, process } = agentCapacity(limit, arms)
+        if (thread > 0) expect(host(thread, arms, limit)).toBe('thread')
+        expect(host(thread + 1, arms, limit)).not.toBe('thread')
+        if (process > 0) expect(host(process, arms, limit)).not.toBe('none')
+        expect(host(process + 1, arms, limit)).toBe('none')
+      }),
+    )
   })
 
   it('takes what was asked for where the limit is unknown', () => {

@@ -1,0 +1,190 @@
+/**
+ * What each suite needs of a machine at each profile: a table with one row per suite, worked out from the same request that the
+ * suite itself would be given, so that no size is stated twice. A suite is added by its row here and its request in
+ * `configuration/doctor-request.ts`.
+ *
+ * Sizes are upper estimates, since a run that is refused wrongly is repeated, but one that dies midway is lost:
+ * memory from 33 to 48 KiB per agent and engine measured at both ends, the store from rows of two messages per exchange.
+ */
+import { latenessBoundMs } from '../measurement/derive-rounds.ts'
+import type { LevelNeeds, SuiteNeeds } from '../measurement/doctor-document.ts'
+import type { ToolName } from '../measurement/machine-tools.ts'
+import type { Profile } from '../measurement/targets-file.ts'
+import type { Suite } from '../measurement/vocabulary.ts'
+import { drainGraceMs } from './arm-timing.ts'
+import { estimateDiskBytes, estimateMs, sharedPoolDescriptors } from './comparison-plan.ts'
+import { faultKind } from './fault-kinds.ts'
+import { estimateRecovery, planRecovery } from './recovery.ts'
+import type { ComparisonRequest } from './run-comparison.ts'
+import type { SuiteRequest } from './run-frame.ts'
+import type { RecoveryRequest } from './run-recovery.ts'
+import type { ScalingRequest } from './run-scaling.ts'
+import { estimateScalingMs, planScaling } from './scaling.ts'
+
+/** The request of every suite at one profile. */
+export interface SuiteRequests {
+  readonly comparison: ComparisonRequest
+  readonly scaling: ScalingRequest
+  readonly recovery: RecoveryRequest
+}
+
+type Row = Omit<SuiteNeeds, 'suite' | 'command' | 'profile' | 'cores' | 'latenessBoundMs'>
+
+/** In the order in which they are shown; the first decides the doctor's exit code. */
+const table: readonly {
+  readonly suite: Suite
+  readonly command: string
+  readonly request: (requests: SuiteRequests) => SuiteRequest
+  readonly row: (requests: SuiteRequests) => Row
+}[] = [
+  {
+    suite: 'comparison',
+    command: 'lighthouse bench compare',
+    request: ({ comparison }) => comparison,
+    row: ({ comparison }) => comparisonRow(comparison),
+  },
+  {
+    suite: 'scaling',
+    command: 'lighthouse bench scale',
+    request: ({ scaling }) => scaling,
+    row: ({ scaling }) => scalingRow(scaling),
+  },
+  {
+    suite: 'failure-recovery',
+    command: 'lighthouse bench recovery',
+    request: ({ recovery }) => recovery,
+    row: ({ recovery }) => recoveryRow(recovery),
+  },
+]
+
+/** What a missing tool leaves out, by tool: said also where no suite has such a case yet. */
+export const toolUses: Readonly<Record<ToolName, string>> = {
+  git: 'naming the commit in runs and certificates',
+  postgresql: 'contention on PostgreSQL',
+  prlimit: 'engines whose files, memory or descriptors are limited',
+  cgroupMemory: 'engines at a memory limit',
+  networkNamespace: 'networks that are cut',
+  netem: 'networks that lose, delay and reorder packets',
+}
+
+export function suiteNeeds(requests: SuiteRequests): SuiteNeeds[] {
+  return table.map(({ suite, command, request, row }) => {
+    const { profile, targets } = request(requests)
+    return {
+      suite,
+      command: profile === 'standard' ? command : `${command} --profile ${profile}`,
+      profile,
+      cores: coresNeeded(profile),
+      latenessBoundMs: latenessBoundMs(targets.items, profile),
+      ...row(requests),
+    }
+  })
+}
+
+/** Engine and load need one each, or latencies hold the other's turns; a smoke run only shows that the parts work. */
+function coresNeeded(profile: Profile): number {
+  return profile === 'smoke' ? 1 : 2
+}
+
+function comparisonRow(request: ComparisonRequest): Row {
+  const { arms, workload, rounds, roundDurationMs, warmupMs, host } = request
+  const { agents, ratePerSecond, payloadBytes } = workload
+  const exchanges = (ratePerSecond * (rounds * roundDurationMs + warmupMs)) / 1000
+  const grace = arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
+  return {
+    levels: [levelNeeds(agents, arms.length, host)],
+    host,
+    enginesAtOnce: arms.length,
+    proxiesAtOnce: 0,
+    outputBytes: estimateDiskBytes(arms.length, rounds, roundDurationMs),
+    storeBytes: arms.length * storeBytes(request, exchanges, payloadBytes),
+    durationMs: estimateMs({ arms: grace, agents, rounds, roundDurationMs, warmupMs }),
+    optionalTools: [],
+  }
+}
+
+/** Searches go far above a level's own rate, up to what this kind of machine carries at all (docs/performance.md). */
+const fastestProbePerSecond = 16_000
+
+/** Engines follow one another, and each level starts them anew. */
+function scalingRow(request: ScalingRequest): Row {
+  const { arms, sizes, seed, warmupMs, coolDownMs, workload, host } = request
+  const labels = arms.map(({ label }) => label)
+  const plan = planScaling(sizes, labels, seed, null)
+  const exchangesAt = (agents: number): number =>
+    plan.cases
+      .filter((each) => each.agents === agents)
+      .reduce((sum, { searchBoundsMs, ratePerSecond, rounds, roundDurationMs }) => {
+        const rate = searchBoundsMs === undefined ? ratePerSecond : fastestProbePerSecond
+        return sum + (rate * (rounds * roundDurationMs + warmupMs)) / 1000
+      }, 0)
+  const grace = arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
+  return {
+    levels: sizes.levels.map((agents) => levelNeeds(agents, 1, host)),
+    host,
+    enginesAtOnce: 1,
+    proxiesAtOnce: 0,
+    outputBytes: plan.cases.reduce(
+      (sum, each) => sum + estimateDiskBytes(arms.length, each.rounds, each.roundDurationMs),
+      0,
+    ),
+    storeBytes: storeBytes(request, Math.max(...sizes.levels.map(exchangesAt)), workload.payloadBytes),
+    durationMs: estimateScalingMs(plan, grace, warmupMs, coolDownMs),
+    optionalTools: [],
+  }
+}
+
+/** The control's engines are up throughout, and beside them those that are broken: one, or in a smoke run one of each. */
+function recoveryRow(request: RecoveryRequest): Row {
+  const { arms, sizes, seed, workload } = request
+  const { agents, ratePerSecond } = sizes
+  const plan = planRecovery(
+    sizes,
+    arms.map(({ label }) => label),
+    seed,
+  )
+  const brokenAtOnce = sizes.together ? arms.length : 1
+  const proxied = sizes.faults.some((name) => faultKind(name)?.network === true)
+  const control = plan.cases.at(-1)
+  const longestMs = Math.max(...plan.cases.slice(0, -1).map(({ roundDurationMs }) => roundDurationMs))
+  const storeOf = (durationMs: number): number =>
+    storeBytes(request, (ratePerSecond * durationMs) / 1000, workload.payloadBytes)
+  const grace = arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
+  const { durationMs, diskBytes } = estimateRecovery(plan, grace, sizes)
+  return {
+    levels: [levelNeeds(agents, arms.length + brokenAtOnce, 'process')],
+    host: 'process',
+    enginesAtOnce: arms.length + brokenAtOnce,
+    proxiesAtOnce: proxied ? brokenAtOnce : 0,
+    outputBytes: diskBytes,
+    storeBytes:
+      arms.length * storeOf((control?.rounds ?? 0) * (control?.roundDurationMs ?? 0)) +
+      brokenAtOnce * storeOf(longestMs),
+    durationMs,
+    optionalTools: [],
+  }
+}
+
+const kibibyte = 1024
+const mebibyte = 1024 * kibibyte
+const commandLineBytes = 128 * mebibyte
+/** An engine or a load host before its first agent. */
+const hostBytes = { thread: 64 * mebibyte, process: 96 * mebibyte } as const
+const bytesPerAgent = 60 * kibibyte
+
+export function levelNeeds(agents: number, enginesAtOnce: number, host: 'thread' | 'process'): LevelNeeds {
+  return {
+    agents,
+    portsPerAddress: agents + sharedPoolDescriptors,
+    memoryBytes: commandLineBytes + enginesAtOnce * (2 * hostBytes[host] + agents * bytesPerAgent),
+  }
+}
+
+/** A row per question and per answer: body, envelope, keys and, with polling, the index by agent. */
+const rowsPerExchange = 2
+const bytesBesidePayload = 400
+
+/** Of one engine. */
+function storeBytes({ durability }: SuiteRequest, exchanges: number, payloadBytes: number): number {
+  return durability === 'memory' ? 0 : Math.ceil(exchanges) * rowsPerExchange * (payloadBytes + bytesBesidePayload)
+}
