@@ -70,6 +70,9 @@ const parent = servePeer({
     const { name, atNs } = payload as MarkRequest
     running().mark(name, atNs)
   },
+  open(): number {
+    return running().open
+  },
   async pause(): Promise<void> {
     await running().pause()
   },

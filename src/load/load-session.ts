@@ -10,7 +10,8 @@ import type { ClientHandlers, EngineClient, EngineSemantics, Leg, Outcome, Refus
 import { LighthouseError } from '../platform/errors.ts'
 import { auditRound } from './round-audit.ts'
 import type { RoundPlan, RoundProgress, RoundReport } from './round-plan.ts'
-import { RoundRun, type RoundOutcome } from './round-run.ts'
+import { RoundRun } from './round-run.ts'
+import type { RoundOutcome } from './round-setup.ts'
 import type { GeneratorGauge, Timing } from './timing.ts'
 
 export interface LoadSessionOptions {
@@ -61,6 +62,10 @@ export class LoadSession implements ClientHandlers {
   private disconnected = new Uint8Array(0)
   private disconnectedCount = 0
   private lostSessions = 0
+  /** Refusals that said when to come back, and when the first of them came. */
+  private refusedWithHint = 0
+  private firstHintNs: number | null = null
+  private roundStartNs = 0
 
   constructor(options: LoadSessionOptions) {
     this.options = options
@@ -121,13 +126,18 @@ export class LoadSession implements ClientHandlers {
       gauge,
       onProgress: onProgress ?? null,
       disconnected: () => this.disconnectedCount,
-      onStart: (startNs) => this.options.onRoundStart?.(plan.round, startNs),
+      onStart: (startNs) => {
+        this.roundStartNs = startNs
+        this.options.onRoundStart?.(plan.round, startNs)
+      },
     })
     if (this.selfTestFailures.length > 0) {
       round.ledger.markUnknown(`The checker failed its self-test: ${this.selfTestFailures[0]}.`)
     }
     this.handOverStrays(round)
     this.lostSessions = 0
+    this.refusedWithHint = 0
+    this.firstHintNs = null
     const interruption = new AbortController()
     this.interruption = interruption
     this.round = round
@@ -157,6 +167,11 @@ export class LoadSession implements ClientHandlers {
     this.round?.mark(name, atNs)
   }
 
+  /** Exchanges of the round under way that were sent and of which something may yet come; 0 between rounds. */
+  get open(): number {
+    return this.round?.ledger.unresolved ?? 0
+  }
+
   async pause(): Promise<void> {
     await this.client.pause()
   }
@@ -180,7 +195,11 @@ export class LoadSession implements ClientHandlers {
     else this.round.onResult(exchange, requester, outcome, body)
   }
 
-  onRefused(exchange: number, leg: Leg, code: RefusalCode): void {
+  onRefused(exchange: number, leg: Leg, code: RefusalCode, retryAfterMs = 0): void {
+    if (retryAfterMs > 0) {
+      this.refusedWithHint++
+      this.firstHintNs ??= this.options.timing.clock.nowNs()
+    }
     this.round?.onRefused(exchange, leg, code)
   }
 
@@ -280,6 +299,10 @@ export class LoadSession implements ClientHandlers {
     const figures: Record<string, number> = { ...this.client.stats() }
     figures['lostSessions'] = this.lostSessions
     figures['timedOutUndelivered'] = ledger.timedOutUndelivered
+    if (this.firstHintNs !== null) {
+      figures['refusedWithRetryAfter'] = this.refusedWithHint
+      figures['firstRetryAfterMs'] = Math.max(0, (this.firstHintNs - this.roundStartNs) / 1e6)
+    }
     for (const [key, count] of Object.entries(ledger.refusals)) figures[`refused.${key}`] = count
     return figures
   }

@@ -42,6 +42,14 @@ export interface RoundPlan {
   readonly phases?: readonly LoadPhase[]
   /** Whether the evidence tells the round second by second. */
   readonly timeline?: boolean
+  /** Recipients that answer late, or not at all. */
+  readonly lateAnswers?: LateAnswerPlan
+}
+
+/** Agents 0 … `agents`−1 answer `delayMs` after a question reached them; not at all if its deadline has passed by then. */
+export interface LateAnswerPlan {
+  readonly agents: number
+  readonly delayMs: number
 }
 
 export interface RoundReport {

@@ -12,19 +12,20 @@
  * The drain ends when everything sent is resolved and nothing arrived for a moment, or `deadlineMs +
  * drainGraceMs` after the last send. If messages still flowed then, the ledger is UNKNOWN.
  */
-import { Ledger, type ExpectedExchanges, type LedgerReport } from '../delivery/ledger.ts'
-import type { EngineClient, Leg, Outcome, RefusalCode } from '../engines/engine.ts'
+import { Ledger, type ExpectedExchanges } from '../delivery/ledger.ts'
+import type { Leg, Outcome, RefusalCode } from '../engines/engine.ts'
 import type { Cancel } from '../platform/clock.ts'
 import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
 import { ClosedLoop } from './closed-loop.ts'
 import { Injector } from './injector.ts'
-import type { RoundMark, RoundTimeline } from '../measurement/round-evidence.ts'
-import type { RoundPlan, RoundProgress } from './round-plan.ts'
+import { LateAnswers } from './late-answers.ts'
+import type { RoundTimeline } from '../measurement/round-evidence.ts'
+import type { RoundPlan } from './round-plan.ts'
 import { RoundRecorders } from './round-recorders.ts'
+import type { RoundOutcome, RoundSetup } from './round-setup.ts'
 import { FailureTimes, markOf, timelineOf } from './round-timeline.ts'
 import { actionName, buildSchedule, type Schedule } from './schedule.ts'
 import type { Pacer, Sender } from './sender.ts'
-import type { GeneratorGauge, Timing } from './timing.ts'
 
 /** An engine decides the end itself and may take 100 ms to tell it; only what comes later counts as late. */
 const engineExpiryToleranceMs = 100
@@ -34,33 +35,6 @@ const drainCheckMs = 5
 /** A redelivery follows its original closely; whatever comes after the round shows as a message of an earlier round. */
 const settleMs = 50
 const progressMs = 250
-
-export interface RoundSetup {
-  readonly plan: RoundPlan
-  readonly client: EngineClient
-  readonly timing: Timing
-  readonly gauge: GeneratorGauge
-  readonly onProgress: ((progress: RoundProgress) => void) | null
-  /** Agents without a session right now. */
-  readonly disconnected: () => number
-  /** Called with the round's zero, in ns of the clock, before the first send. */
-  readonly onStart?: (startNs: number) => void
-}
-
-/** What a finished round knows, before it is put into words. */
-export interface RoundOutcome {
-  readonly plan: RoundPlan
-  readonly ledger: LedgerReport
-  readonly recorders: RoundRecorders
-  readonly startedAtMs: number
-  readonly drainMs: number
-  readonly sentInTime: number
-  readonly cpuPercent: number
-  readonly eventLoopP99Ms: number
-  readonly interrupted: boolean
-  readonly timeline: RoundTimeline | null
-  readonly marks: readonly RoundMark[]
-}
 
 export class RoundRun implements Sender {
   readonly ledger: Ledger
@@ -89,6 +63,7 @@ export class RoundRun implements Sender {
   /** Refusals of asks alone, since they are rare where figures are good. */
   private readonly refusedAtNs = new Map<number, number>()
   private readonly marked: { readonly name: string; readonly atNs: number }[] = []
+  private readonly late: LateAnswers | null
   private timers: Cancel[] = []
   private finish: ((interrupted: boolean) => void) | null = null
   private fail: ((error: Error) => void) | null = null
@@ -111,6 +86,15 @@ export class RoundRun implements Sender {
     this.countedFromNs = plan.loadModel === 'open' ? schedule.scheduledAtNs : this.sentAtNs
     const { scheduledAtNs } = schedule
     const { pacing } = plan
+    this.late =
+      plan.lateAnswers === undefined
+        ? null
+        : new LateAnswers({
+            delayMs: plan.lateAnswers.delayMs,
+            scheduler: timing.scheduler,
+            nowNs: () => this.sinceStart(),
+            answer: (exchange, recipient) => this.answerLate(exchange, recipient),
+          })
     this.pacer =
       plan.loadModel === 'open'
         ? new Injector({ timing, scheduledAtNs, ratePerSecond: highestRate(plan), pacing, sender: this })
@@ -185,11 +169,25 @@ export class RoundRun implements Sender {
     this.deliveredAtNs[exchange] = nowNs
     const fromNs = this.countedFromNs[exchange] as number
     this.recorders.delivery.record(this.blockOf(fromNs), (nowNs - fromNs) / 1000)
+    const { lateAnswers } = this.setup.plan
+    if (this.late !== null && lateAnswers !== undefined && recipient < lateAnswers.agents) {
+      this.late.keep(exchange, recipient)
+    } else this.answer(exchange, recipient, nowNs)
+  }
+
+  private answer(exchange: number, recipient: number, nowNs: number): void {
     const action = this.schedule.action[exchange] as number
     this.ledger.answered(exchange)
     this.answeredAtNs[exchange] = nowNs
     const answer = answerBody(this.pool, this.schedule.bodyIndex[exchange] as number, action)
     this.setup.client.answer(exchange, recipient, actionName(action), answer)
+  }
+
+  /** Nobody waits for an answer after the deadline. */
+  private answerLate(exchange: number, recipient: number): void {
+    const nowNs = this.sinceStart()
+    const deadlineNs = this.setup.plan.workload.deadlineMs * 1e6
+    if (nowNs - (this.sentAtNs[exchange] as number) < deadlineNs) this.answer(exchange, recipient, nowNs)
   }
 
   onResult(exchange: number, requester: number, outcome: Outcome, body: string): void {
@@ -267,6 +265,7 @@ export class RoundRun implements Sender {
 
   private stop(): void {
     this.pacer.stop()
+    this.late?.stop()
     this.readGauge()
     for (const cancel of this.timers) cancel()
     this.timers = []

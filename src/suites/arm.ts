@@ -160,6 +160,11 @@ export class Arm {
     await this.load.request('mark', { name, atNs } satisfies MarkRequest, controlTimeoutMs)
   }
 
+  /** Exchanges of the round under way that were sent and are not resolved. */
+  async openExchanges(): Promise<number> {
+    return (await this.load.request('open', null, controlTimeoutMs)) as number
+  }
+
   /** Stops background traffic until the next round. */
   async pause(): Promise<void> {
     await this.load.request('pause', null, controlTimeoutMs)

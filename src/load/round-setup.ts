@@ -1,0 +1,34 @@
+/** What a round is given to run with, and what it knows when it is over, before that is put into words. */
+import type { LedgerReport } from '../delivery/ledger.ts'
+import type { EngineClient } from '../engines/engine.ts'
+import type { RoundMark, RoundTimeline } from '../measurement/round-evidence.ts'
+import type { RoundPlan, RoundProgress } from './round-plan.ts'
+import type { RoundRecorders } from './round-recorders.ts'
+import type { GeneratorGauge, Timing } from './timing.ts'
+
+export interface RoundSetup {
+  readonly plan: RoundPlan
+  readonly client: EngineClient
+  readonly timing: Timing
+  readonly gauge: GeneratorGauge
+  readonly onProgress: ((progress: RoundProgress) => void) | null
+  /** Agents without a session right now. */
+  readonly disconnected: () => number
+  /** Called with the round's zero, in ns of the clock, before the first send. */
+  readonly onStart?: (startNs: number) => void
+}
+
+/** What a finished round knows, before it is put into words. */
+export interface RoundOutcome {
+  readonly plan: RoundPlan
+  readonly ledger: LedgerReport
+  readonly recorders: RoundRecorders
+  readonly startedAtMs: number
+  readonly drainMs: number
+  readonly sentInTime: number
+  readonly cpuPercent: number
+  readonly eventLoopP99Ms: number
+  readonly interrupted: boolean
+  readonly timeline: RoundTimeline | null
+  readonly marks: readonly RoundMark[]
+}
