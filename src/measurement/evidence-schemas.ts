@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import { durabilities, suites, type EngineSemantics } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
+import { memoryCaseKinds, memoryMoments } from './round-evidence.ts'
 import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence, RunManifest } from './round-evidence.ts'
 
 export const knownSchemaVersion = 1
@@ -136,6 +137,17 @@ const faultRecordSchema = z.strictObject({
   figures: named(z.number()),
 })
 
+const memoryReadingSchema = z.strictObject({
+  moment: z.enum(memoryMoments),
+  atMs: z.number(),
+  heapUsedBytes: count,
+  externalBytes: count,
+  rssBytes: count,
+  socketBytes: count.nullable(),
+  agents: count,
+  openExchanges: count,
+})
+
 export const roundEvidenceSchema = z.strictObject({
   schemaVersion: z.literal(knownSchemaVersion),
   round: count.max(99_999),
@@ -156,10 +168,21 @@ export const roundEvidenceSchema = z.strictObject({
   timeline: timelineSchema.exactOptional(),
   marks: z.array(markSchema).max(100).exactOptional(),
   faults: z.array(faultRecordSchema).max(100).exactOptional(),
+  memory: z.array(memoryReadingSchema).max(10_000).exactOptional(),
 })
 
 const faultPlanSchema = z.strictObject({ kind: label, atMs: amount, forMs: amount, untilMs: amount })
 const phaseSchema = z.strictObject({ durationMs: amount, agents: count, ratePerSecond: amount })
+
+const memoryCaseSchema = z.strictObject({
+  kind: z.enum(memoryCaseKinds),
+  payloadBytes: count,
+  deadlineMs: amount,
+  lateAgents: count,
+  answerDelayMs: amount,
+  readEveryMs: amount,
+  capFactor: amount,
+})
 
 const caseSchema = z.strictObject({
   name: caseName,
@@ -172,6 +195,7 @@ const caseSchema = z.strictObject({
   searchBoundsMs: named(amount).exactOptional(),
   phases: z.array(phaseSchema).min(1).max(100).exactOptional(),
   faults: z.array(faultPlanSchema).min(1).max(100).exactOptional(),
+  memory: memoryCaseSchema.exactOptional(),
 })
 
 const planSchema = z.strictObject({

@@ -36,6 +36,26 @@ export interface RoundEvidence {
   readonly marks?: readonly RoundMark[]
   /** What was done to the engine while the round ran. */
   readonly faults?: readonly FaultRecord[]
+  /** What the engine's process held when its garbage was gone, of suites that ask for it, in the order of time. */
+  readonly memory?: readonly MemoryReading[]
+}
+
+export const memoryMoments = ['before', 'idle', 'during', 'after'] as const
+
+/** See settled-memory.ts. */
+export interface MemoryReading {
+  /** Before the agents of the round connected, connected and idle, while the round ran, after they had gone. */
+  readonly moment: (typeof memoryMoments)[number]
+  /** From the round's zero; negative before it. */
+  readonly atMs: number
+  readonly heapUsedBytes: number
+  readonly externalBytes: number
+  readonly rssBytes: number
+  /** Of all TCP sockets of the machine, in the kernel; null where the system does not tell. */
+  readonly socketBytes: number | null
+  /** Sessions, and exchanges that were sent and not resolved. */
+  readonly agents: number
+  readonly openExchanges: number
 }
 
 /** A fault as it was planned; ms from the round's zero. */
@@ -110,6 +130,33 @@ export interface CasePlan {
   readonly phases?: readonly LoadPhase[]
   /** Done to every engine in each round, in this order. */
   readonly faults?: readonly FaultPlan[]
+  /** What a case of the memory suite asks. */
+  readonly memory?: MemoryCasePlan
+}
+
+export const memoryCaseKinds = [
+  'idle',
+  'inFlight',
+  'sustained',
+  'heapNeed',
+  'heapCap',
+  'descriptors',
+  'slowReader',
+  'flood',
+] as const
+
+export interface MemoryCasePlan {
+  readonly kind: (typeof memoryCaseKinds)[number]
+  /** Of a question; answers stay small. */
+  readonly payloadBytes: number
+  readonly deadlineMs: number
+  /** Agents 0 … `lateAgents`−1 answer `answerDelayMs` late. */
+  readonly lateAgents: number
+  readonly answerDelayMs: number
+  /** Settled readings while the round runs are this far apart; 0 for none. */
+  readonly readEveryMs: number
+  /** Of a heap cap: over the need that the case `heapNeed` measured; 0 otherwise. */
+  readonly capFactor: number
 }
 
 export interface RoundAudit {

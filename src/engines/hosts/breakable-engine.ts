@@ -8,7 +8,11 @@ import { join } from 'node:path'
 import { LighthouseError } from '../../platform/errors.ts'
 import type { ServerConfig } from '../engine.ts'
 import type { Failpoint } from '../event-store/failpoints.ts'
+import type { SettledMemory } from '../../measurement/settled-memory.ts'
 import { startEngine, type RunningEngine, type StartedEngine } from './running-engine.ts'
+
+/** Two collections of a large heap beside a full load. */
+const settleTimeoutMs = 30_000
 
 export interface BreakableStart {
   readonly engine: string
@@ -99,10 +103,16 @@ export class BreakableEngine implements RunningEngine {
     await this.up().ask('arm', { at, commits }, 10_000)
   }
 
-  /** On the same port and store. Throws ENGINE_START when it does not come up. */
-  async restart(): Promise<void> {
+  /** Two major collections, then a reading. Throws ENVIRONMENT unless it was started with `settlingFlags`. */
+  async settle(): Promise<SettledMemory> {
+    return (await this.up().ask('settle', null, settleTimeoutMs)) as SettledMemory
+  }
+
+  /** On the same port and store, with other flags of Node if given. Throws ENGINE_START when it does not come up. */
+  async restart(nodeFlags: readonly string[] | undefined = this.start.nodeFlags): Promise<void> {
     if (this.running !== null) throw new LighthouseError('INTERNAL', `engine ${this.start.label} is still running`)
-    this.running = await startProcess(this.start, this.folder, Number(new URL(this.url).port))
+    const start = nodeFlags === undefined ? this.start : { ...this.start, nodeFlags }
+    this.running = await startProcess(start, this.folder, Number(new URL(this.url).port))
     this.startsMade++
   }
 

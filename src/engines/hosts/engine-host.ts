@@ -4,6 +4,7 @@
  */
 import { startResourceSampler, type ResourceSampler } from '../../measurement/resource-sampler.ts'
 import type { ResourceSummary } from '../../measurement/round-evidence.ts'
+import { settledMemory, type SettledMemory } from '../../measurement/settled-memory.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import { servePeer } from '../../platform/peer.ts'
@@ -56,6 +57,10 @@ servePeer({
     const stats = running().stats()
     if (sampler === null) throw new LighthouseError('INTERNAL', 'the engine host has no sampler')
     return { stats, resources: sampler.summary() }
+  },
+  /** What the process holds when its garbage is gone; see BreakableStart. */
+  settle(): Promise<SettledMemory> {
+    return settledMemory()
   },
   /** Holds the event loop, as a long computation in an application would. */
   stall(payload): void {
