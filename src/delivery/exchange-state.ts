@@ -1,7 +1,7 @@
 /**
  * The sixteen bits that the ledger keeps of an exchange, and the rule that puts an exchange into exactly one
- * of four ends when the drain is over: completed, refused, timedOut, lost. `docs/ledger.md` has the rules in
- * words. Bits only ever get set (the outcome is set once, and replaced once when a requester that had given
+ * of five ends when the drain is over: completed, refused, timedOut, lost, or withdrawn by its requester, which is
+ * neither a success nor a failure and is accounted for beside the other four. `docs/ledger.md` has the rules in words. Bits only ever get set (the outcome is set once, and replaced once when a requester that had given
  * up is then told an answer), so that the order of events within one leg does not matter to the end.
  */
 import type { EngineSemantics } from '../measurement/vocabulary.ts'
@@ -23,6 +23,8 @@ export const phantomBit = 1 << 12
 export const misdeliveredBit = 1 << 13
 /** Nothing more is expected of the exchange; the drain need not wait for it. */
 export const resolvedBit = 1 << 14
+/** Its requester asked the engine to withdraw it. */
+export const withdrawalBit = 1 << 15
 
 export type Leg = 'ask' | 'answer'
 
@@ -34,7 +36,7 @@ export function outcomeOf(state: number): number {
   return (state & outcomeMask) >> outcomeShift
 }
 
-export type ExchangeEnd = 'completed' | 'refused' | 'timedOut' | 'lost'
+export type ExchangeEnd = 'completed' | 'refused' | 'timedOut' | 'lost' | 'withdrawn'
 export type Expiry = EngineSemantics['expiry']
 
 export function endOf(state: number, expiry: Expiry): ExchangeEnd {
@@ -42,6 +44,10 @@ export function endOf(state: number, expiry: Expiry): ExchangeEnd {
   if ((state & askRefusedBit) !== 0) return 'refused'
   if ((state & misdeliveredBit) !== 0) return 'timedOut'
   const outcome = outcomeOf(state)
+  if (outcome === outcomeCodes.withdrawn && (state & withdrawalBit) !== 0) {
+    // Where the engine decides the end, an acknowledged answer was that end: telling its requester another one lost it.
+    return expiry === 'engine' && (state & answerAcknowledgedBit) !== 0 ? 'lost' : 'withdrawn'
+  }
   const answerHeld = outcome >= outcomeCodes.accept && outcome <= outcomeCodes.cancel
   if (answerHeld) return 'timedOut'
   if ((state & answerAcknowledgedBit) !== 0) return 'lost'
@@ -56,7 +62,13 @@ export function endOf(state: number, expiry: Expiry): ExchangeEnd {
 /** What was lost, for the reader of the anomaly. */
 export function lossText(state: number): string {
   if ((state & answerAcknowledgedBit) !== 0) {
-    const told = outcomeOf(state) === outcomeCodes.expired ? 'told that it expired' : 'told nothing'
+    const outcome = outcomeOf(state)
+    const told =
+      outcome === outcomeCodes.expired
+        ? 'told that it expired'
+        : outcome === outcomeCodes.withdrawn
+          ? 'told that it was withdrawn'
+          : 'told nothing'
     return `answer acknowledged, requester ${told}`
   }
   if ((state & deliveredBit) === 0) return 'ask acknowledged, question never delivered'

@@ -13,19 +13,10 @@ import type { ExchangeCounts } from '../measurement/results-document.ts'
 import { AnomalyLog, type AnomalyClass } from './anomaly-log.ts'
 import * as bit from './exchange-state.ts'
 import { endOf, lossText, outcomeCodes, outcomeOf, type Expiry, type Leg, type Outcome } from './exchange-state.ts'
+import type { ExpectedExchanges } from './expected-exchanges.ts'
+import { PairOrder } from './pair-order.ts'
 
-/** What the ledger must know of the schedule: dense exchanges, one recipient per requester. */
-export interface ExpectedExchanges {
-  readonly count: number
-  readonly agents: number
-  readonly requester: Uint32Array
-  readonly recipient: Uint32Array
-  /** Bodies as sent; compared by ===. */
-  question(exchange: number): string
-  answer(exchange: number): string
-  /** Code of the planned answer, as in `outcomeCodes`: 1 accept, 2 decline, 3 cancel. */
-  outcome(exchange: number): number
-}
+export type { ExpectedExchanges } from './expected-exchanges.ts'
 
 export interface LedgerReport {
   readonly counts: ExchangeCounts
@@ -33,6 +24,8 @@ export interface LedgerReport {
   readonly reasons: readonly string[]
   readonly anomalies: readonly string[]
   readonly unsent: number
+  /** Withdrawn because their requester asked for it; in none of the counts, `scheduled` included. */
+  readonly withdrawn: number
   /** Of `timedOut`: those whose question no recipient ever saw. */
   readonly timedOutUndelivered: number
   /** Definitive refusals by leg and code, e.g. `ask.OVERLOADED`. */
@@ -45,9 +38,7 @@ export class Ledger {
   private readonly plan: ExpectedExchanges
   private readonly expiry: Expiry
   private readonly states: Uint16Array
-  /** Highest exchange + 1 that was delivered of a requester, and whose answer reached it. */
-  private readonly questionWatermark: Uint32Array
-  private readonly resultWatermark: Uint32Array
+  private readonly order: PairOrder
   private readonly log = new AnomalyLog()
   private readonly refusals = new Map<string, number>()
   private readonly unknownReasons: string[] = []
@@ -59,8 +50,7 @@ export class Ledger {
     this.plan = plan
     this.expiry = expiry
     this.states = new Uint16Array(plan.count)
-    this.questionWatermark = new Uint32Array(plan.agents)
-    this.resultWatermark = new Uint32Array(plan.agents)
+    this.order = new PairOrder(plan)
   }
 
   get sentSoFar(): number {
@@ -87,6 +77,12 @@ export class Ledger {
     if ((state & bit.sentBit) !== 0) return
     this.states[exchange] = state | bit.sentBit
     this.sentCount++
+    this.order.sent(exchange, this.sentCount)
+  }
+
+  /** The requester asks the engine to withdraw the exchange; to be called before the engine gets the wish. */
+  withdrawalAsked(exchange: number): void {
+    if ((this.stateOf(exchange) & bit.sentBit) !== 0) this.set(exchange, bit.withdrawalBit)
   }
 
   /** To be called before the engine gets the answer. */
@@ -129,7 +125,7 @@ export class Ledger {
       this.set(exchange, bit.misdeliveredBit)
       return this.note('misdelivered', exchange, `the result reached agent ${requester}`)
     }
-    if (outcome === 'withdrawn') {
+    if (outcome === 'withdrawn' && (state & bit.withdrawalBit) === 0) {
       return this.note('unexpected', exchange, 'reported as withdrawn, which nobody asked for')
     }
     const code = outcomeCodes[outcome]
@@ -141,6 +137,13 @@ export class Ledger {
     const held = outcomeOf(state)
     const gaveUp = this.expiry === 'client' && held === outcomeCodes.expired && code !== outcomeCodes.expired
     if (held !== 0 && !gaveUp) return this.secondResult(exchange, held, code, outcome, body)
+    if (code === outcomeCodes.withdrawn) {
+      // What its requester had given up on has failed already; withdrawing it afterwards excuses nothing.
+      if (gaveUp) return false
+      this.setOutcome(exchange, code)
+      this.resolve(exchange)
+      return false
+    }
     if (code === outcomeCodes.expired) {
       this.setOutcome(exchange, code)
       if (this.expiry === 'engine') this.resolve(exchange)
@@ -194,12 +197,13 @@ export class Ledger {
   }
 
   /**
-   * Closes the account: puts every exchange into exactly one end. With `onlySent` (closed loop) what was
-   * never sent was never offered either; without it, an unsent exchange counts as timed out and the ledger
-   * is UNKNOWN.
+   * Closes the account: puts every exchange into exactly one end. With `onlySent` (closed loop, or exchanges that follow
+   * from others) what was never sent was never offered either; without it, an unsent exchange counts as timed out and
+   * the ledger is UNKNOWN. What was withdrawn as asked is counted by itself and taken out of what was scheduled.
    */
   close(onlySent = false): LedgerReport {
     const ends = { completed: 0, refused: 0, timedOut: 0, lost: 0 }
+    let withdrawn = 0
     let unsent = 0
     let timedOutUndelivered = 0
     for (let exchange = 0; exchange < this.plan.count; exchange++) {
@@ -209,6 +213,10 @@ export class Ledger {
         continue
       }
       const end = endOf(state, this.expiry)
+      if (end === 'withdrawn') {
+        withdrawn++
+        continue
+      }
       ends[end]++
       if (end === 'lost') this.note('lost', exchange, lossText(state))
       if (end === 'timedOut' && (state & bit.deliveredBit) === 0) timedOutUndelivered++
@@ -218,11 +226,16 @@ export class Ledger {
       this.markUnknown(`${unsent} of ${this.plan.count} exchanges were never sent.`)
     }
     return {
-      counts: { scheduled: onlySent ? this.sentCount : this.plan.count, ...this.log.counts(), ...ends },
+      counts: {
+        scheduled: (onlySent ? this.sentCount : this.plan.count) - withdrawn,
+        ...this.log.counts(),
+        ...ends,
+      },
       state: this.unknownReasons.length === 0 ? 'COMPLETE' : 'UNKNOWN',
       reasons: [...this.unknownReasons],
       anomalies: this.log.texts(),
       unsent,
+      withdrawn,
       timedOutUndelivered,
       refusals: Object.fromEntries([...this.refusals].toSorted(([left], [right]) => (left < right ? -1 : 1))),
     }
@@ -235,13 +248,16 @@ export class Ledger {
       this.set(exchange, bit.phantomBit | bit.reorderedBit)
       this.note('phantom', exchange, 'the ask was refused, then the question delivered')
     } else {
-      const last = this.questionWatermark[asker] as number
-      if (exchange + 1 > last) this.questionWatermark[asker] = exchange + 1
-      else {
+      if (!this.order.question(exchange)) {
         this.set(exchange, bit.reorderedBit)
-        this.note('reordered', exchange, `its question came after that of exchange ${last - 1}`)
+        this.note(
+          'reordered',
+          exchange,
+          `its question came after that of ${this.order.overtaker('questions', exchange)}`,
+        )
       }
-      const told = outcomeOf(state) !== 0
+      // A withdrawal does not call back a question that is on its way over another connection.
+      const told = outcomeOf(state) !== 0 && outcomeOf(state) !== outcomeCodes.withdrawn
       if (told) this.note('late', exchange, 'the question came after its requester was told the end')
       else if (overdue) this.note('late', exchange, 'the question came after the deadline')
     }
@@ -257,11 +273,8 @@ export class Ledger {
     if (code !== this.plan.outcome(exchange) || body !== this.plan.answer(exchange)) {
       this.note('corrupt', exchange, 'the result differs from the answer given')
     }
-    const asker = this.plan.requester[exchange] as number
-    const last = this.resultWatermark[asker] as number
-    if (exchange + 1 > last) this.resultWatermark[asker] = exchange + 1
-    else if ((state & bit.reorderedBit) === 0) {
-      this.note('reordered', exchange, `its result came after that of exchange ${last - 1}`)
+    if (!this.order.result(exchange) && (state & bit.reorderedBit) === 0) {
+      this.note('reordered', exchange, `its result came after that of ${this.order.overtaker('results', exchange)}`)
     }
     if ((state & (bit.answerRefusedBit | bit.phantomBit)) === bit.answerRefusedBit) {
       this.set(exchange, bit.phantomBit)
@@ -277,7 +290,8 @@ export class Ledger {
   }
 
   private secondResult(exchange: number, held: number, code: number, outcome: Outcome, body: string): boolean {
-    const same = held === code && (code === outcomeCodes.expired || body === this.plan.answer(exchange))
+    const bodiless = code === outcomeCodes.expired || code === outcomeCodes.withdrawn
+    const same = held === code && (bodiless || body === this.plan.answer(exchange))
     return same
       ? this.note('duplicated', exchange, `the result (${outcome}) was delivered again`)
       : this.note('doubleTerminal', exchange, `told ${outcome} after another end`)
@@ -291,7 +305,9 @@ export class Ledger {
     this.set(exchange, bit.answerRefusedBit)
     if (this.expiry === 'client') this.resolve(exchange)
     const held = outcomeOf(state)
-    if (held === 0 || held === outcomeCodes.expired || (state & (bit.phantomBit | bit.answerRefusedBit)) !== 0) return
+    // Refusing the answer to what expired or was withdrawn is what an engine owes its requester.
+    if (held === 0 || held === outcomeCodes.expired || held === outcomeCodes.withdrawn) return
+    if ((state & (bit.phantomBit | bit.answerRefusedBit)) !== 0) return
     this.set(exchange, bit.phantomBit)
     this.note('phantom', exchange, `the result was delivered, then the answer refused (${code})`)
   }

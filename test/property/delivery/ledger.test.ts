@@ -28,8 +28,8 @@ function planOf(count: number, agents: number): ExpectedExchanges {
 
 function expectConservation(report: LedgerReport, scheduled: number): void {
   const { counts } = report
-  expect(counts.scheduled).toBe(scheduled)
-  expect(counts.completed + counts.refused + counts.timedOut + counts.lost).toBe(scheduled)
+  expect(counts.scheduled + report.withdrawn).toBe(scheduled)
+  expect(counts.completed + counts.refused + counts.timedOut + counts.lost).toBe(counts.scheduled)
   for (const value of Object.values(counts)) expect(value).toBeGreaterThanOrEqual(0)
 }
 
@@ -40,7 +40,17 @@ function flipped(report: LedgerReport): AnomalyClass[] {
 const expiries = fc.constantFrom<Expiry>('engine', 'client')
 
 const anyEvent = fc.record({
-  kind: fc.constantFrom('sent', 'answered', 'acknowledged', 'question', 'result', 'refused', 'wireDuplicate', 'stray'),
+  kind: fc.constantFrom(
+    'sent',
+    'withdrawalAsked',
+    'answered',
+    'acknowledged',
+    'question',
+    'result',
+    'refused',
+    'wireDuplicate',
+    'stray',
+  ),
   exchange: fc.integer({ min: -1, max: 9 }),
   agent: fc.integer({ min: 0, max: 4 }),
   other: fc.integer({ min: 0, max: 4 }),
@@ -64,7 +74,8 @@ describe('any sequence of events', () => {
           const other = event.rightful ? (plan.recipient[exchange] ?? 0) : event.other
           if (kind === 'sent') {
             if (exchange >= 0 && exchange < plan.count) ledger.sent(exchange)
-          } else if (kind === 'answered') {
+          } else if (kind === 'withdrawalAsked') ledger.withdrawalAsked(exchange)
+          else if (kind === 'answered') {
             if (exchange >= 0 && exchange < plan.count) ledger.answered(exchange)
           } else if (kind === 'acknowledged') ledger.acknowledged(exchange, leg)
           else if (kind === 'question') ledger.question(exchange, agent, other, `q${event.body}`, overdue)

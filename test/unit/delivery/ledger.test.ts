@@ -32,19 +32,22 @@ function deliver(ledger: Ledger, exchange = 0): void {
 }
 
 describe('the end of an exchange', () => {
-  it.each(['engine', 'client'] as const)('is one of four, and lost only what was taken on (expiry by %s)', (expiry) => {
+  it.each(['engine', 'client'] as const)('is one of five, and lost only what was taken on (expiry by %s)', (expiry) => {
     const seen = new Set<string>()
     const wrong: number[] = []
     const takenOn = state.askAcknowledgedBit | state.answerAcknowledgedBit | state.deliveredBit
-    for (let bits = 0; bits < 1 << 15; bits++) {
+    for (let bits = 0; bits < 1 << 16; bits++) {
       const end = state.endOf(bits, expiry)
       seen.add(end)
       const completed = (bits & state.completedBit) !== 0
       const mayBeLost = (bits & takenOn) !== 0 && (bits & (state.askRefusedBit | state.misdeliveredBit)) === 0
+      const mayBeWithdrawn =
+        (bits & state.withdrawalBit) !== 0 && state.outcomeOf(bits) === state.outcomeCodes.withdrawn && !completed
       if (completed !== (end === 'completed') || (end === 'lost' && !mayBeLost)) wrong.push(bits)
+      if (end === 'withdrawn' && !mayBeWithdrawn) wrong.push(bits)
     }
     expect(wrong).toEqual([])
-    expect(seen).toEqual(new Set(['completed', 'refused', 'timedOut', 'lost']))
+    expect(seen).toEqual(new Set(['completed', 'refused', 'timedOut', 'lost', 'withdrawn']))
   })
 
   it('needs the engine to tell the requester, where the engine decides', () => {
@@ -104,6 +107,120 @@ describe('the end of an exchange', () => {
     const ledger = started('engine')
     ledger.result(0, 0, 'withdrawn', '', false)
     expect(ledger.close().counts).toMatchObject({ unexpected: 1, completed: 0 })
+  })
+})
+
+describe('a withdrawal that its requester asked for', () => {
+  function withdrawing(expiry: state.Expiry): Ledger {
+    const ledger = started(expiry)
+    ledger.withdrawalAsked(0)
+    return ledger
+  }
+
+  it.each(['engine', 'client'] as const)(
+    'is an end of its own, in none of the four counts (expiry by %s)',
+    (expiry) => {
+      const ledger = withdrawing(expiry)
+      expect(ledger.result(0, 0, 'withdrawn', '', false)).toBe(false)
+      expect(ledger.unresolved).toBe(0)
+      expect(ledger.close(true)).toMatchObject({
+        counts: { scheduled: 0, completed: 0, refused: 0, timedOut: 0, lost: 0, unexpected: 0, late: 0 },
+        withdrawn: 1,
+        state: 'COMPLETE',
+      })
+    },
+  )
+
+  it('leaves an answer that came before it completed', () => {
+    const ledger = withdrawing('engine')
+    deliver(ledger)
+    expect(ledger.result(0, 0, 'accept', 'answer', false)).toBe(true)
+    expect(ledger.close()).toMatchObject({ counts: { scheduled: 1, completed: 1 }, withdrawn: 0 })
+  })
+
+  it('does not call a question back that is under way, and lets its answer be refused', () => {
+    const ledger = withdrawing('engine')
+    ledger.result(0, 0, 'withdrawn', '', false)
+    expect(ledger.question(0, 0, 1, 'question', false)).toBe(true)
+    ledger.answered(0)
+    ledger.refused(0, 'answer', 'ELICITATION_NOT_FOUND')
+    expect(ledger.close()).toMatchObject({ counts: { late: 0, phantom: 0, lost: 0 }, withdrawn: 1 })
+  })
+
+  it('excuses nothing that it did not end', () => {
+    const silent = withdrawing('engine')
+    expect(silent.close()).toMatchObject({ counts: { scheduled: 1, lost: 1 }, withdrawn: 0 })
+    const expired = withdrawing('engine')
+    expired.result(0, 0, 'expired', '', false)
+    expect(expired.close()).toMatchObject({ counts: { timedOut: 1 }, withdrawn: 0 })
+    const givenUp = withdrawing('client')
+    givenUp.result(0, 0, 'expired', '', false)
+    givenUp.result(0, 0, 'withdrawn', '', false)
+    expect(givenUp.close()).toMatchObject({ counts: { scheduled: 1, completed: 0, doubleTerminal: 0 }, withdrawn: 0 })
+  })
+
+  it('is a loss where the engine had acknowledged the answer as the end', () => {
+    const ledger = withdrawing('engine')
+    deliver(ledger)
+    ledger.acknowledged(0, 'answer')
+    ledger.result(0, 0, 'withdrawn', '', false)
+    expect(ledger.close()).toMatchObject({
+      counts: { lost: 1 },
+      withdrawn: 0,
+      anomalies: ['lost: exchange 0 (agent 0 → 1): answer acknowledged, requester told that it was withdrawn'],
+    })
+  })
+
+  it('is told once: again it is duplicated, another end contradicts it', () => {
+    const again = withdrawing('engine')
+    again.result(0, 0, 'withdrawn', '', false)
+    again.result(0, 0, 'withdrawn', '', false)
+    expect(again.close().counts).toMatchObject({ duplicated: 1, doubleTerminal: 0 })
+    const answered = withdrawing('engine')
+    deliver(answered)
+    answered.result(0, 0, 'withdrawn', '', false)
+    answered.result(0, 0, 'accept', 'answer', false)
+    expect(answered.close()).toMatchObject({ counts: { doubleTerminal: 1, completed: 0 }, withdrawn: 1 })
+  })
+})
+
+describe('order where a requester has several recipients', () => {
+  /** Agent 0 asks agents 1, 2, 1; the last is sent before the first. */
+  function withPairs(): Ledger {
+    const recipient = Uint32Array.from([1, 2, 1])
+    const pairs = { count: 2, of: Uint32Array.from([0, 1, 0]) }
+    const ledger = new Ledger({ ...planOf(3, 3), recipient, pairs }, 'engine')
+    for (const exchange of [2, 1, 0]) ledger.sent(exchange)
+    return ledger
+  }
+
+  it('is that of the sends within each pair', () => {
+    const ledger = withPairs()
+    for (const exchange of [1, 2, 0]) {
+      ledger.question(exchange, 0, exchange === 1 ? 2 : 1, 'question', false)
+      ledger.answered(exchange)
+    }
+    for (const exchange of [2, 0, 1]) ledger.result(exchange, 0, 'accept', 'answer', false)
+    expect(ledger.close().counts).toMatchObject({ reordered: 0, completed: 3 })
+  })
+
+  it('is broken by a question or a result that overtakes an earlier one of its pair', () => {
+    const questions = withPairs()
+    questions.question(0, 0, 1, 'question', false)
+    questions.question(2, 0, 1, 'question', false)
+    expect(questions.close()).toMatchObject({
+      counts: { reordered: 1 },
+      anomalies: expect.arrayContaining([
+        'reordered: exchange 2 (agent 0 → 1): its question came after that of the exchange that was sent as number 3',
+      ]),
+    })
+    const results = withPairs()
+    for (const exchange of [2, 0]) {
+      results.question(exchange, 0, 1, 'question', false)
+      results.answered(exchange)
+    }
+    for (const exchange of [0, 2]) results.result(exchange, 0, 'accept', 'answer', false)
+    expect(results.close().counts).toMatchObject({ reordered: 1 })
   })
 })
 

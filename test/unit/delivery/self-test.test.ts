@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { anomalyClasses } from '../../../src/delivery/anomaly-log.ts'
 import type { Expiry } from '../../../src/delivery/exchange-state.ts'
 import { Ledger } from '../../../src/delivery/ledger.ts'
-import { plantedFaults, runCheckerSelfTest } from '../../../src/delivery/self-test.ts'
+import { plantedFaults } from '../../../src/delivery/planted-faults.ts'
+import { runCheckerSelfTest } from '../../../src/delivery/self-test.ts'
 
 const plan = {
   count: 6,
