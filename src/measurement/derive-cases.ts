@@ -2,6 +2,7 @@
  * What a run of several loads publishes beside the load that the decision is about: every load with its engines, what of it
  * was not valid, and findings that speak of the run as a whole.
  */
+import { burstSuite } from './derive-burst.ts'
 import { engineResult } from './derive-engine.ts'
 import { significant } from './derive-figures.ts'
 import { generatorOf } from './derive-generator.ts'
@@ -29,7 +30,7 @@ export interface JudgedCase {
 }
 
 /** The part of the document that belongs to one suite. */
-export type SuiteSections = Pick<ResultsDocument, 'scaling' | 'recovery'>
+export type SuiteSections = Pick<ResultsDocument, 'scaling' | 'recovery' | 'burst'>
 
 /** What a suite makes of its cases. */
 export interface SuiteResult {
@@ -54,6 +55,7 @@ export interface CaseSections extends SuiteSections {
 
 export function suiteResult(manifest: RunManifest, cases: readonly JudgedCase[]): SuiteResult {
   if (manifest.suite === 'failure-recovery') return recoverySuite(cases)
+  if (manifest.suite === 'burst') return burstSuite(cases)
   if (manifest.suite !== 'scaling') return { sections: {}, findings: [] }
   const searches = cases.filter(({ view }) => view.plan.searchBoundsMs !== undefined)
   const scaling = scalingResult(manifest, loadsOf(cases), searches)

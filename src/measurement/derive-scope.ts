@@ -32,6 +32,7 @@ const suiteCommands: Readonly<Record<Suite, string>> = {
   comparison: 'compare',
   scaling: 'scale',
   'failure-recovery': 'recovery',
+  burst: 'burst',
 }
 
 /** The command that would run this suite again. */

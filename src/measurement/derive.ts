@@ -142,6 +142,7 @@ function documentOf(
     ...(sections.cases === undefined ? {} : { cases: sections.cases }),
     ...(sections.scaling === undefined ? {} : { scaling: sections.scaling }),
     ...(sections.recovery === undefined ? {} : { recovery: sections.recovery }),
+    ...(sections.burst === undefined ? {} : { burst: sections.burst }),
     environment: manifest.environment,
   }
 }

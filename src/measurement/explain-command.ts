@@ -17,6 +17,7 @@ const suiteCommands: Readonly<Record<Suite, string>> = {
   comparison: 'compare',
   scaling: 'scale',
   'failure-recovery': 'recovery',
+  burst: 'burst',
 }
 
 /** Null when the verdict stands or nothing is known to help. */

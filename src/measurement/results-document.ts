@@ -2,6 +2,7 @@
  * The shape of `results.json`, schema version 1: what a run found. Milliseconds, microseconds and bytes
  * are named in the keys. `null` means "not known or not demonstrated", never zero.
  */
+import type { BurstResult } from './burst-result.ts'
 import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Decision, TargetVerdict } from '../statistics/verdict.ts'
 
@@ -313,6 +314,7 @@ export interface ResultsDocument {
   readonly cases?: readonly CaseResult[]
   readonly scaling?: ScalingResult
   readonly recovery?: RecoveryResult
+  readonly burst?: BurstResult
   readonly environment: Environment
 }
 

@@ -9,6 +9,7 @@
  */
 import { z } from 'zod'
 import { decisions, targetVerdicts } from '../statistics/verdict.ts'
+import { burstSchema } from './burst-schema.ts'
 import { amount, caseName, count, environmentSchema, knownSchemaVersion } from './evidence-schemas.ts'
 import { label, line, reasons, text, type Holds } from './evidence-schemas.ts'
 import type { ResultsDocument } from './results-document.ts'
@@ -137,6 +138,7 @@ export const resultsSchema = z.strictObject({
     .describe('Every load of a suite that has several, in the order of play; absent in a run of one load'),
   scaling: scalingSchema.exactOptional().describe('Absent unless the suite is scaling'),
   recovery: recoverySchema.exactOptional().describe('Absent unless the suite is failure-recovery'),
+  burst: burstSchema.exactOptional().describe('Absent unless the suite is burst'),
   environment: environmentSchema.describe('Where the run was made; no host name, user name or absolute path'),
 })
 

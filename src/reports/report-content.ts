@@ -13,6 +13,7 @@ import {
   type TargetResult,
 } from '../measurement/results-document.ts'
 import type { Decision } from '../statistics/verdict.ts'
+import { burstSections } from './burst-section.ts'
 import { engineSection } from './engine-section.ts'
 import { recoverySections } from './recovery-section.ts'
 import { savingSection } from './saving-section.ts'
@@ -44,6 +45,7 @@ export function reportContent(results: ResultsDocument): ReportContent {
     sections: [
       ...scalingSections(results),
       ...recoverySections(results),
+      ...burstSections(results),
       engineSection(results),
       ...results.engines.flatMap(stageSection),
       savingSection(results),

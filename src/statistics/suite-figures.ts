@@ -19,6 +19,12 @@ export const suiteFigures = {
     timeToFull: less('time'),
     metastable: less('count'),
   },
+  burst: {
+    degradation: less('ratio'),
+    degradationP50: less('ratio'),
+    recoveryTime: less('time'),
+    p99: less('time'),
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, SuiteFigure>>>>
 
 export const figureSections = Object.keys(suiteFigures)
