@@ -2,8 +2,9 @@
  * The process around us: environment variables, identity, and what children may inherit. The only reader of
  * `process.env`. Children get an allow-list, so that no key or token of the parent reaches an engine.
  */
+import { accessSync, constants } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { LighthouseError } from './errors.ts'
 
 const inherited = [
@@ -42,6 +43,18 @@ export function takeSecret(name: string): string {
     })
   }
   return value
+}
+
+/** Whether a program of this name can be run. */
+export function onPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return folder !== ''
+    } catch {
+      return false
+    }
+  })
 }
 
 /** The user's configuration folder of this program; it may not exist. */

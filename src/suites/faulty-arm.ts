@@ -4,7 +4,8 @@
  */
 import type { Arm, PlayedRound } from './arm.ts'
 import type { PlayableArm } from './comparison.ts'
-import { faultKind, type Bite } from './fault-kinds.ts'
+import { faultKind } from './fault-kinds.ts'
+import type { Bite } from './fault.ts'
 import type { RunEvents } from './run-events.ts'
 import { openArm, serverConfig, type ArmOpening, type SuiteRequest } from './run-frame.ts'
 import { BreakableEngine } from '../engines/hosts/breakable-engine.ts'

@@ -19,7 +19,7 @@
  * Watching too briefly (an engine that was not back is "not recovered", with the time it was watched as lower bound; metastable
  * needs a minute and five times the fault).
  */
-import type { CasePlan, FaultPlan } from '../measurement/round-evidence.ts'
+import type { CasePlan, FaultPlan, LoadPhase } from '../measurement/round-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { seededRandom } from '../platform/random.ts'
 import { drawOrder, estimateDiskBytes, estimateMs, type TimeInputs } from './comparison-plan.ts'
@@ -66,13 +66,11 @@ export function planRecovery(sizes: RecoverySizes, labels: readonly string[], se
   }
   const groups = sizes.together ? [faults] : faults.map((name) => [name])
   for (const group of groups) {
-    const plans = timelineOf(group, sizes, () => random.uniform())
-    add({
-      name: group.length === 1 ? (group[0] ?? '') : 'faults-in-turn',
-      roundDurationMs: plans.at(-1)?.untilMs ?? 0,
-      rounds: repeat,
-      faults: plans,
-    })
+    const faults = timelineOf(group, sizes, () => random.uniform())
+    const roundDurationMs = faults.at(-1)?.untilMs ?? 0
+    const phases = phasesOf(faults, sizes, roundDurationMs)
+    const name = group.length === 1 ? (group[0] ?? '') : 'faults-in-turn'
+    add({ name, roundDurationMs, rounds: repeat, faults, ...(phases === null ? {} : { phases }) })
   }
   add({ name: 'control', roundDurationMs: sizes.controlMs, rounds: sizes.controlRounds })
   const perRound = drawOrder(labels, firstRound, seed)
@@ -93,6 +91,26 @@ function timelineOf(group: readonly FaultName[], sizes: RecoverySizes, uniform: 
     freeMs = untilMs
   }
   return plans
+}
+
+/** Null when no fault is one of the load. */
+function phasesOf(faults: readonly FaultPlan[], sizes: RecoverySizes, roundDurationMs: number): LoadPhase[] | null {
+  if (faults.every(({ kind }) => faultKind(kind)?.loadFactor === undefined)) return null
+  const { agents, ratePerSecond } = sizes
+  const phases: LoadPhase[] = []
+  let fromMs = 0
+  const until = (toMs: number, factor: number): void => {
+    if (toMs > fromMs) phases.push({ durationMs: toMs - fromMs, agents, ratePerSecond: ratePerSecond * factor })
+    fromMs = toMs
+  }
+  for (const { kind, atMs, forMs } of faults) {
+    const { loadFactor } = faultKind(kind) ?? {}
+    if (loadFactor === undefined) continue
+    until(atMs, 1)
+    until(atMs + forMs, loadFactor)
+  }
+  until(roundDurationMs, 1)
+  return phases
 }
 
 /** Milliseconds the plan takes when no round is repeated, and the bytes it leaves. */

@@ -6,6 +6,7 @@ import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
 import type { PlannedArm } from './comparison-plan.ts'
 import { playComparison, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
+import { faultKind, type FaultName } from './fault-kinds.ts'
 import { openFaultyArm } from './faulty-arm.ts'
 import { estimateRecovery, planRecovery, type RecoveryPlan, type RecoverySizes } from './recovery.ts'
 import type { RunEvents } from './run-events.ts'
@@ -15,6 +16,7 @@ import { beginRun, type BegunRun } from './run-record.ts'
 import { latenessBoundMs } from '../measurement/derive-rounds.ts'
 import type { CasePlan, EngineArm } from '../measurement/round-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
+import { onPath } from '../platform/process.ts'
 
 export interface RecoveryRequest extends SuiteRequest {
   readonly sizes: RecoverySizes
@@ -43,9 +45,19 @@ export function outlineRecovery(request: RecoveryRequest): RecoveryOutline {
     )
   }
   const labels = request.arms.map(({ label }) => label)
-  const plan = planRecovery(request.sizes, labels, request.seed)
+  const skippedCases = skippedFaults(request.sizes.faults)
+  const faults = request.sizes.faults.filter((name) => skippedCases.every((each) => each.name !== name))
+  const plan = planRecovery({ ...request.sizes, faults }, labels, request.seed)
   const arms = request.arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
-  return { ...plan, host: 'process', skippedCases: [], ...estimateRecovery(plan, arms, request.sizes) }
+  return { ...plan, host: 'process', skippedCases, ...estimateRecovery(plan, arms, request.sizes) }
+}
+
+/** Faults that need a program which this machine does not have. */
+function skippedFaults(names: readonly FaultName[]): { readonly name: string; readonly reason: string }[] {
+  return names.flatMap((name) => {
+    const tool = faultKind(name)?.tool
+    return tool === undefined || onPath(tool) ? [] : [{ name, reason: `${tool} is not installed` }]
+  })
 }
 
 export async function runRecovery(
@@ -55,6 +67,7 @@ export async function runRecovery(
   signal: AbortSignal,
 ): Promise<FinishedRun> {
   await validateEngines(request)
+  for (const { name, reason } of outline.skippedCases) events.note(`${name} SKIPPED: ${reason}`)
   const run = await beginRun(request, events, request.resume)
   const player = new RecoveryPlayer({ request, outline, run, events, signal })
   return run.finish(await player.playAll())
@@ -116,10 +129,11 @@ class RecoveryPlayer {
     const { agents, ratePerSecond, roundDurationMs } = control
     const rounds = outline.cases.reduce((sum, each) => sum + each.rounds, 0)
     const { minimumRounds } = request
-    const { order, cases } = outline
+    const { order, cases, skippedCases } = outline
+    const sizes = { agents, ratePerSecond, rounds, minimumRounds, roundDurationMs, order, cases }
     run.declare(engines, {
       suite: 'failure-recovery',
-      sizes: { agents, ratePerSecond, rounds, minimumRounds, roundDurationMs, order, cases },
+      sizes: skippedCases.length === 0 ? sizes : { ...sizes, skippedCases },
     })
   }
 
@@ -200,6 +214,7 @@ class RecoveryPlayer {
       latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
       order: label === null ? this.openRounds(each) : [[label]],
       timeline: true,
+      ...(each.phases === undefined ? {} : { phases: each.phases }),
       repeatUntilMs: leftMs(Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity)),
       budgetMs: request.timeBudgetMs === null ? null : leftMs(request.timeBudgetMs),
     }

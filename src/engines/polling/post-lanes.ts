@@ -160,7 +160,8 @@ class Lane {
   #retry(post: Post): void {
     const stale = this.#currentRound !== this.#round()
     if (stale || post.attempts >= maxAttempts || this.#inputs.clock.nowNs() > post.giveUpNs) {
-      this.#done()
+      // The next post may not be sent from within a failure: undici is still failing what it had, and asserts that nothing is left.
+      this.#inputs.scheduler.after(0, () => this.#done())
       return
     }
     this.#shared.retries++

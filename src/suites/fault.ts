@@ -1,0 +1,40 @@
+/**
+ * What a fault is to the recovery suite: something that is injected, held and healed, says when each was, and shows that it bit. It runs on
+ * its own from injection to healing; everything that it opens it closes again, also when it is told to stop early.
+ */
+import type { BreakableEngine } from '../engines/hosts/breakable-engine.ts'
+import type { FaultProxy } from '../faults/fault-proxy.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Random } from '../platform/random.ts'
+
+export interface FaultTools {
+  readonly engine: BreakableEngine
+  /** Between the clients and the engine, for faults that are of the network. */
+  readonly proxy: FaultProxy | null
+  readonly random: Random
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** To be called at the moment from which the engine is broken, and at that from which nothing stands in its way. */
+  readonly injected: () => void
+  readonly healed: () => void
+  readonly figure: (name: string, value: number) => void
+}
+
+export interface Bite {
+  readonly bit: boolean
+  readonly shownBy: string
+}
+
+export interface FaultKind {
+  readonly summary: string
+  /** Needs the proxy between clients and engine. */
+  readonly network: boolean
+  /** A program without which it cannot be done. */
+  readonly tool?: string
+  /** The rate during the fault over that before it. */
+  readonly loadFactor?: number
+  /** Over as soon as it is done; nothing is held. */
+  readonly instant?: true
+  /** Injects, holds for `forMs`, heals. */
+  readonly run: (tools: FaultTools, forMs: number) => Promise<Bite>
+}

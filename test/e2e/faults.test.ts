@@ -1,0 +1,97 @@
+/**
+ * Every fault of the recovery suite on real engines: it bites, it is healed, the engine serves again and no exchange is unaccounted for.
+ * Rounds are as short as they can be; nothing here asserts how long anything took.
+ */
+import { tmpdir } from 'node:os'
+import { describe, expect, it } from 'vitest'
+import { recoveryRequest } from '../../src/configuration/recovery-request.ts'
+import { readSettings } from '../../src/command-flags.ts'
+import { clockOrigin, systemClock } from '../../src/platform/clock.ts'
+import { faultNames, type FaultName } from '../../src/suites/fault-kinds.ts'
+import { openFaultyArm } from '../../src/suites/faulty-arm.ts'
+import type { RunEvents } from '../../src/suites/run-events.ts'
+import type { RoundEvidence } from '../../src/measurement/round-evidence.ts'
+
+const ignore = (): void => undefined
+const silent: RunEvents = {
+  started: ignore,
+  stage: ignore,
+  note: ignore,
+  roundStart: ignore,
+  progress: ignore,
+  roundDone: ignore,
+}
+
+async function playWith(fault: FaultName, engine: string): Promise<RoundEvidence> {
+  const flags = { seed: `faults/${fault}`, engines: 'polling:interval=100,elicitation', agents: 6, deadline: 20_000 }
+  const settings = readSettings({ ...flags, profile: 'smoke' })
+  const request = recoveryRequest(flags, settings, tmpdir())
+  const planned = request.arms.find(({ name }) => name === engine)
+  if (planned === undefined) throw new Error(`no ${engine}`)
+  const origin = clockOrigin()
+  const clock = systemClock(origin)
+  const { signal } = new AbortController()
+  const plan = { kind: fault, atMs: 700, forMs: fault.startsWith('reset') ? 0 : 600, untilMs: 3000 }
+  const arm = await openFaultyArm(
+    request,
+    { arm: planned, agents: 6, host: 'process', clockOrigin: origin },
+    { faults: [plan], seed: fault, clock, signal },
+    silent,
+  )
+  try {
+    const { evidence } = await arm.play({
+      round: 0,
+      attempt: 0,
+      nonce: 'faults',
+      seed: fault,
+      durationMs: 3000,
+      workload: { ...request.workload, agents: 6, ratePerSecond: 60 },
+      pacing: 'timer',
+      loadModel: 'open',
+      drainGraceMs: arm.drainGraceMs,
+      latenessBoundMs: 1000,
+      timeline: true,
+    })
+    return evidence
+  } finally {
+    await arm.close()
+  }
+}
+
+/** The elicitation engine holds its store alone, so nobody else can take the lock. */
+const cannotBite: Partial<Record<FaultName, string>> = { 'store-locked': 'elicitation' }
+/** What an engine answers a client that it cannot serve is a refusal, and a refusal is an end. */
+const mayRefuse: readonly FaultName[] = ['disk-full', 'store-locked', 'corrupt']
+/** Nothing protects what polling clients send: a flipped bit goes through, and the ledger says so. */
+const unprotected: Partial<Record<FaultName, string>> = { corrupt: 'polling' }
+
+describe.each(['elicitation', 'polling'])('%s', (engine) => {
+  it.concurrent.each(faultNames.map((name) => [name]))(
+    'suffers %s, and accounts for every exchange',
+    async (fault) => {
+      const evidence = await playWith(fault, engine)
+      const [record] = evidence.faults ?? []
+      expect(record?.kind).toBe(fault)
+      expect(record?.bit, record?.shownBy).toBe(cannotBite[fault] !== engine)
+      expect(record?.healedAtMs).toBeGreaterThanOrEqual(record?.injectedAtMs ?? Infinity)
+      const { scheduled, completed, refused, timedOut, lost, ...anomalies } = evidence.counts
+      expect(completed + refused + timedOut + lost).toBe(scheduled)
+      expect(completed).toBeGreaterThan(0)
+      if (unprotected[fault] === engine) return
+      expect(lost).toBe(0)
+      if (!mayRefuse.includes(fault)) expect(refused).toBe(0)
+      const { duplicated, phantom, misdelivered, corrupt, unexpected, doubleTerminal } = anomalies
+      expect({ duplicated, phantom, misdelivered, corrupt, unexpected, doubleTerminal }).toEqual({
+        duplicated: 0,
+        phantom: 0,
+        misdelivered: 0,
+        corrupt: 0,
+        unexpected: 0,
+        doubleTerminal: 0,
+      })
+      const healed = evidence.marks?.find(({ name }) => name === 'healed-0')
+      expect(healed?.firstSuccessMs, 'a result after the healing').not.toBeNull()
+    },
+    60_000,
+  )
+})
