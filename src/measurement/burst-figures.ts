@@ -37,8 +37,8 @@ interface Measure {
   readonly ofRounds: boolean
   /** `sharedBy`: how many cases share the error of the lower bound. */
   readonly boundsOf: (sample: BurstSample, sharedBy: number) => Bounds
-  /** Why a case gives nothing. */
-  readonly lacking: string
+  /** The rounds of which a case may have too few. */
+  readonly needs: string
 }
 
 const degradation = (q: number): Measure => ({
@@ -56,7 +56,7 @@ const degradation = (q: number): Measure => ({
       high: significantHigh(high),
     }
   },
-  lacking: `hold the ${Math.round(10 / (1 - q))} exchanges before and in the burst that a quantile of a round needs`,
+  needs: `rounds with ${Math.round(10 / (1 - q))} exchanges before the burst and in it`,
 })
 
 const measures: Readonly<Record<string, Measure>> = {
@@ -73,7 +73,7 @@ const measures: Readonly<Record<string, Measure>> = {
       // What did not come took longer than it was waited for: a lower bound, and no upper one.
       return { n: rounds.length, value: median ?? (rounds.length === 0 ? null : atLeastMs), low, high }
     },
-    lacking: 'count',
+    needs: 'rounds that count',
   },
   p99: {
     counted: 'exchanges',
@@ -85,7 +85,7 @@ const measures: Readonly<Record<string, Measure>> = {
       const { low } = targetBounds(samples, 0.99, oneSided / sharedBy)
       return { n, value: msOf(value), low: lowMs(low), high: highMs(high) }
     },
-    lacking: 'count',
+    needs: 'rounds that count',
   },
 }
 
@@ -121,7 +121,7 @@ export function burstFigure(samples: readonly BurstSample[], path: string): Figu
 }
 
 /** Empty when the case gives the figure. */
-function lackOf(sample: BurstSample, { n }: Bounds, { ofRounds, requiredN, lacking }: Measure): string {
+function lackOf(sample: BurstSample, { n }: Bounds, { ofRounds, requiredN, needs }: Measure): string {
   const { plan, profile, plannedRounds, rounds } = sample
   const needed =
     profile === 'smoke'
@@ -129,7 +129,7 @@ function lackOf(sample: BurstSample, { n }: Bounds, { ofRounds, requiredN, lacki
       : requiredRounds(profile, plannedRounds)
   if (rounds.length < needed)
     return `${plan.name}: ${rounds.length} of ${plannedRounds} planned rounds count; ${needed} are needed`
-  if (ofRounds && n < requiredN) return `${plan.name}: ${n} rounds ${lacking}; ${requiredN} are needed`
+  if (ofRounds && n < requiredN) return `${plan.name}: ${needs}: ${n}; ${requiredN} are needed`
   return ''
 }
 
