@@ -22,6 +22,8 @@ export const histogramLogLimits = {
 
 export const blockMs = 1000
 export const stagePrefix = 'stage.'
+/** Of what a store waits for, in microseconds, by the second in which a wait ended. */
+export const storePrefix = 'store.'
 
 const versionLine = '#[Histogram log format version 1.3]'
 const legend = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'

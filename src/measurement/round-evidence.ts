@@ -4,7 +4,8 @@
  * (a RoundEvidence) and `histograms.hlog` (HDR log, V2, one tagged line per series and 1-second block).
  *
  * Tags of `histograms.hlog`: `delivery`, `roundTrip`, `serviceTime` (microseconds, one line per 1 s block of
- * the schedule, in order), `lateness` (microseconds, one line), `stage.<name>` (nanoseconds, one line).
+ * the schedule, in order), `lateness` (microseconds, one line), `stage.<name>` (nanoseconds, one line), and of stores
+ * `store.<name>` (microseconds, one line per second in which a wait ended).
  */
 import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
