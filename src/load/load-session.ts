@@ -264,7 +264,8 @@ export class LoadSession implements ClientHandlers {
       pacing: plan.pacing,
       scheduled: ledger.counts.scheduled,
       sentInTime: outcome.sentInTime,
-      unsent: ledger.unsent,
+      // What follows from an exchange that failed was never offered.
+      unsent: outcome.coordination === null ? ledger.unsent : 0,
       latenessP99Ms: recorders.latenessP99Ms,
       latenessBoundMs: plan.latenessBoundMs,
       cpuPercent: outcome.cpuPercent,
@@ -289,6 +290,7 @@ export class LoadSession implements ClientHandlers {
         audit,
         client: this.clientFigures(outcome),
         ...(outcome.timeline === null ? {} : { timeline: outcome.timeline }),
+        ...(outcome.coordination === null ? {} : { coordination: outcome.coordination }),
         ...(outcome.marks.length === 0 ? {} : { marks: outcome.marks }),
       },
       hlog,

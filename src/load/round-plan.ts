@@ -2,6 +2,7 @@
  * What the load host is told to do in one round, and what it gives back. Plain data: it crosses a thread
  * or process boundary.
  */
+import type { CoordinationPlan } from '../measurement/coordination-evidence.ts'
 import type { LoadPhase, RoundEvidence } from '../measurement/round-evidence.ts'
 
 export const patterns = ['pairs', 'ring'] as const
@@ -42,6 +43,8 @@ export interface RoundPlan {
   readonly phases?: readonly LoadPhase[]
   /** Whether the evidence tells the round second by second. */
   readonly timeline?: boolean
+  /** The pattern that agents play, in place of single exchanges; `workload` then says what it comes to. */
+  readonly coordination?: CoordinationPlan
   /** Recipients that answer late, or not at all. */
   readonly lateAnswers?: LateAnswerPlan
 }

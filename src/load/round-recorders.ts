@@ -19,12 +19,14 @@ export class RoundRecorders {
   readonly roundTrip: BlockedRecorder
   readonly serviceTime: BlockedRecorder
   readonly lateness: LatencyRecorder
+  /** Whole instances of a coordination pattern, from arrival to end; null where none is played. */
+  readonly pattern: BlockedRecorder | null
   /** Round trips of the whole round, for the display while it runs; never published. */
   readonly overall: LatencyRecorder
   private readonly durationMs: number
 
   /** Throws LighthouseError('USAGE') for a round of more than `maximumBlocks` seconds. */
-  constructor(durationMs: number) {
+  constructor(durationMs: number, withPattern = false) {
     const blocks = Math.ceil(durationMs / 1000)
     if (blocks > maximumBlocks) {
       throw new LighthouseError('USAGE', `a round of ${durationMs} ms is longer than ${maximumBlocks} s`, {
@@ -37,6 +39,7 @@ export class RoundRecorders {
     this.roundTrip = createBlockedRecorder({ ...range, blocks })
     this.serviceTime = createBlockedRecorder({ ...range, blocks })
     this.lateness = createLatencyRecorder(range)
+    this.pattern = withPattern ? createBlockedRecorder({ ...range, blocks }) : null
     this.overall = createLatencyRecorder(range)
   }
 
@@ -61,6 +64,7 @@ export class RoundRecorders {
       seriesLines('delivery', this.delivery.encodeBlocks(), durationMs),
       seriesLines('roundTrip', this.roundTrip.encodeBlocks(), durationMs),
       seriesLines('serviceTime', this.serviceTime.encodeBlocks(), durationMs),
+      ...(this.pattern === null ? [] : [seriesLines('pattern', this.pattern.encodeBlocks(), durationMs)]),
       histogramLogLine({ tag: 'lateness', startMs: 0, intervalMs: durationMs, histogram: this.lateness.encode() }),
     ].join('')
   }
@@ -71,6 +75,7 @@ export class RoundRecorders {
   }
 
   private published(): readonly (BlockedRecorder | LatencyRecorder)[] {
-    return [this.delivery, this.roundTrip, this.serviceTime, this.lateness]
+    const always = [this.delivery, this.roundTrip, this.serviceTime, this.lateness]
+    return this.pattern === null ? always : [...always, this.pattern]
   }
 }

@@ -12,20 +12,19 @@
  * The drain ends when everything sent is resolved and nothing arrived for a moment, or `deadlineMs +
  * drainGraceMs` after the last send. If messages still flowed then, the ledger is UNKNOWN.
  */
-import { Ledger, type ExpectedExchanges } from '../delivery/ledger.ts'
+import { Ledger } from '../delivery/ledger.ts'
 import type { Leg, Outcome, RefusalCode } from '../engines/engine.ts'
 import type { Cancel } from '../platform/clock.ts'
 import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
-import { ClosedLoop } from './closed-loop.ts'
-import { Injector } from './injector.ts'
+import { coordinationEvidence } from './coordination-round.ts'
+import type { InstanceSender } from './instance-pacer.ts'
 import { LateAnswers } from './late-answers.ts'
 import type { RoundTimeline } from '../measurement/round-evidence.ts'
-import type { RoundPlan } from './round-plan.ts'
+import { expectedOf, filedAtNs, pacerOf, planRound, type PlannedRound, type RoundPacer } from './planned-round.ts'
 import { RoundRecorders } from './round-recorders.ts'
-import type { RoundOutcome, RoundSetup } from './round-setup.ts'
+import { msOf, type RoundOutcome, type RoundSetup } from './round-setup.ts'
 import { FailureTimes, markOf, timelineOf } from './round-timeline.ts'
-import { actionName, buildSchedule, type Schedule } from './schedule.ts'
-import type { Pacer, Sender } from './sender.ts'
+import { actionName, type Schedule } from './schedule.ts'
 
 /** An engine decides the end itself and may take 100 ms to tell it; only what comes later counts as late. */
 const engineExpiryToleranceMs = 100
@@ -36,20 +35,23 @@ const drainCheckMs = 5
 const settleMs = 50
 const progressMs = 250
 
-export class RoundRun implements Sender {
+export class RoundRun implements InstanceSender {
   readonly ledger: Ledger
   private readonly setup: RoundSetup
+  private readonly planned: PlannedRound
   private readonly schedule: Schedule
   private readonly pool: BodyPool
-  private readonly pacer: Pacer
+  private readonly load: RoundPacer
   private readonly recorders: RoundRecorders
   /** All in nanoseconds from the start of the round; NaN until it happened. */
   private readonly sentAtNs: Float64Array
-  private readonly deliveredAtNs: Float64Array
+  readonly deliveredAtNs: Float64Array
   private readonly answeredAtNs: Float64Array
-  private readonly resultAtNs: Float64Array
+  readonly resultAtNs: Float64Array
   /** What latencies count from: the schedule, or the send in the closed loop. */
   private readonly countedFromNs: Float64Array
+  /** What tells the second that an exchange is filed under. */
+  private readonly filedAtNs: Float64Array
   private readonly overdueNs: number
   private startNs = 0
   private startedAtMs = 0
@@ -72,20 +74,20 @@ export class RoundRun implements Sender {
     const { plan, timing, client } = setup
     this.setup = setup
     this.pool = createBodyPool(plan.seed, plan.workload.payloadBytes)
-    const schedule = buildSchedule(plan.workload, plan.seed, plan.durationMs, this.pool.questions.length, plan.phases)
+    this.planned = planRound(plan, this.pool.questions.length)
+    const { schedule, graph } = this.planned
     this.schedule = schedule
     const { expiry } = client.semantics
     this.overdueNs = (plan.workload.deadlineMs + (expiry === 'engine' ? engineExpiryToleranceMs : 0)) * 1e6
-    this.ledger = new Ledger(expectedOf(schedule, this.pool), expiry)
-    this.recorders = new RoundRecorders(plan.durationMs)
+    this.ledger = new Ledger(expectedOf(this.planned, this.pool), expiry)
+    this.recorders = new RoundRecorders(plan.durationMs, graph !== null)
     const unset = (): Float64Array => new Float64Array(schedule.count).fill(Number.NaN)
     this.sentAtNs = unset()
     this.deliveredAtNs = unset()
     this.answeredAtNs = unset()
     this.resultAtNs = unset()
     this.countedFromNs = plan.loadModel === 'open' ? schedule.scheduledAtNs : this.sentAtNs
-    const { scheduledAtNs } = schedule
-    const { pacing } = plan
+    this.filedAtNs = filedAtNs(this.planned, this.countedFromNs)
     this.late =
       plan.lateAnswers === undefined
         ? null
@@ -95,10 +97,7 @@ export class RoundRun implements Sender {
             nowNs: () => this.sinceStart(),
             answer: (exchange, recipient) => this.answerLate(exchange, recipient),
           })
-    this.pacer =
-      plan.loadModel === 'open'
-        ? new Injector({ timing, scheduledAtNs, ratePerSecond: highestRate(plan), pacing, sender: this })
-        : new ClosedLoop({ timing, schedule, giveUpNs: this.overdueNs, sender: this })
+    this.load = pacerOf(plan, this.planned, timing, this.overdueNs, this)
   }
 
   /** Resolves when the round has drained or `signal` aborts; rejects when the client throws. */
@@ -127,7 +126,7 @@ export class RoundRun implements Sender {
       this.startNs = timing.clock.nowNs() + leadMs * 1e6
       if (this.setup.onProgress !== null) this.timers.push(timing.scheduler.every(progressMs, () => this.report()))
       this.setup.onStart?.(this.startNs)
-      this.pacer.start(this.startNs)
+      this.load.pacer.start(this.startNs)
     })
   }
 
@@ -136,7 +135,9 @@ export class RoundRun implements Sender {
     const { latenessBoundMs, workload } = this.setup.plan
     this.sentAtNs[exchange] = nowNs
     this.lastSentNs = nowNs
-    if (nowNs <= schedule.durationNs + latenessBoundMs * 1e6) this.sentInTime++
+    // What follows from another exchange is due with that one's end, whenever that is.
+    const inTimeUntilNs = this.planned.graph === null ? schedule.durationNs : dueNs
+    if (nowNs <= inTimeUntilNs + latenessBoundMs * 1e6) this.sentInTime++
     this.recorders.lateness.record((nowNs - dueNs) / 1000)
     this.ledger.sent(exchange)
     this.setup.client.ask(
@@ -146,6 +147,19 @@ export class RoundRun implements Sender {
       this.pool.questions[schedule.bodyIndex[exchange] as number] as string,
       workload.deadlineMs,
     )
+  }
+
+  withdraw(exchange: number): void {
+    this.ledger.withdrawalAsked(exchange)
+    this.setup.client.cancel(exchange)
+  }
+
+  arrivalsDone(): void {
+    this.readGauge()
+  }
+
+  instanceCompleted(arrivedAtNs: number, endedAtNs: number): void {
+    this.recorders.pattern?.record(this.blockOf(arrivedAtNs), (endedAtNs - arrivedAtNs) / 1000)
   }
 
   sendingDone(): void {
@@ -168,7 +182,7 @@ export class RoundRun implements Sender {
     if (!this.ledger.question(exchange, requester, recipient, body, overdue)) return
     this.deliveredAtNs[exchange] = nowNs
     const fromNs = this.countedFromNs[exchange] as number
-    this.recorders.delivery.record(this.blockOf(fromNs), (nowNs - fromNs) / 1000)
+    this.recorders.delivery.record(this.blockOf(this.filedAtNs[exchange] as number), (nowNs - fromNs) / 1000)
     const { lateAnswers } = this.setup.plan
     if (this.late !== null && lateAnswers !== undefined && recipient < lateAnswers.agents) {
       this.late.keep(exchange, recipient)
@@ -198,12 +212,12 @@ export class RoundRun implements Sender {
     if (completed) {
       this.resultAtNs[exchange] = nowNs
       const fromNs = this.countedFromNs[exchange] as number
-      const block = this.blockOf(fromNs)
+      const block = this.blockOf(this.filedAtNs[exchange] as number)
       this.recorders.roundTrip.record(block, (nowNs - fromNs) / 1000)
       this.recorders.serviceTime.record(block, (nowNs - sentNs) / 1000)
       this.recorders.overall.record((nowNs - fromNs) / 1000)
     } else if (outcome === 'expired') this.failures.note(nowNs)
-    if (this.ledger.isResolved(exchange)) this.pacer.ended(exchange)
+    if (this.ledger.isResolved(exchange)) this.load.pacer.ended(exchange, completed, nowNs)
   }
 
   onRefused(exchange: number, leg: Leg, code: RefusalCode): void {
@@ -212,7 +226,7 @@ export class RoundRun implements Sender {
     this.failures.note(nowNs)
     if (leg === 'ask') this.refusedAtNs.set(exchange, nowNs)
     this.ledger.refused(exchange, leg, code)
-    if (this.ledger.isResolved(exchange)) this.pacer.ended(exchange)
+    if (this.ledger.isResolved(exchange)) this.load.pacer.ended(exchange, false, nowNs)
   }
 
   onLost(): void {
@@ -264,7 +278,7 @@ export class RoundRun implements Sender {
   }
 
   private stop(): void {
-    this.pacer.stop()
+    this.load.pacer.stop()
     this.late?.stop()
     this.readGauge()
     for (const cancel of this.timers) cancel()
@@ -292,17 +306,25 @@ export class RoundRun implements Sender {
     if (without > 0)
       this.ledger.markUnknown(`${without} of ${this.schedule.agents} agents had no session when the drain ended.`)
     const drainMs = this.startNs === 0 ? 0 : Math.max(0, (this.sinceStart() - this.schedule.durationNs) / 1e6)
+    const { graph } = this.planned
+    const { instances } = this.load
+    const ledger = this.ledger.close(plan.loadModel === 'closed' || graph !== null)
     return {
       plan,
-      ledger: this.ledger.close(plan.loadModel === 'closed'),
+      ledger,
       recorders: this.recorders,
       startedAtMs: this.startedAtMs,
       drainMs,
-      sentInTime: this.sentInTime,
+      // What was withdrawn is not in what was scheduled either.
+      sentInTime: Math.max(0, this.sentInTime - ledger.withdrawn),
       cpuPercent: this.cpuPercent,
       eventLoopP99Ms: this.eventLoopP99Ms,
       interrupted,
       timeline: plan.timeline === true ? this.timeline(drainMs) : null,
+      coordination:
+        graph === null || instances === null || plan.coordination === undefined
+          ? null
+          : coordinationEvidence(plan.coordination.pattern, graph, instances, ledger, this),
       marks: this.marked.map((mark) => markOf(mark, this.sentAtNs, this.resultAtNs, this.overdueNs, this.failures)),
     }
   }
@@ -325,25 +347,4 @@ export class RoundRun implements Sender {
       p99Ms: msOf(this.recorders.overall.quantile(0.99)),
     })
   }
-}
-
-function expectedOf(schedule: Schedule, pool: BodyPool): ExpectedExchanges {
-  const { count, agents, requester, recipient, bodyIndex, action } = schedule
-  return {
-    count,
-    agents,
-    requester,
-    recipient,
-    question: (exchange) => pool.questions[bodyIndex[exchange] as number] as string,
-    answer: (exchange) => answerBody(pool, bodyIndex[exchange] as number, action[exchange] as number),
-    outcome: (exchange) => 1 + (action[exchange] as number),
-  }
-}
-
-function highestRate({ phases, workload }: RoundPlan): number {
-  return phases === undefined ? workload.ratePerSecond : Math.max(...phases.map((phase) => phase.ratePerSecond))
-}
-
-function msOf(us: number | null): number | null {
-  return us === null ? null : us / 1000
 }

@@ -1,6 +1,7 @@
 /** What a round is given to run with, and what it knows when it is over, before that is put into words. */
 import type { LedgerReport } from '../delivery/ledger.ts'
 import type { EngineClient } from '../engines/engine.ts'
+import type { CoordinationEvidence } from '../measurement/coordination-evidence.ts'
 import type { RoundMark, RoundTimeline } from '../measurement/round-evidence.ts'
 import type { RoundPlan, RoundProgress } from './round-plan.ts'
 import type { RoundRecorders } from './round-recorders.ts'
@@ -30,5 +31,12 @@ export interface RoundOutcome {
   readonly eventLoopP99Ms: number
   readonly interrupted: boolean
   readonly timeline: RoundTimeline | null
+  /** Null unless the round played a coordination pattern. */
+  readonly coordination: CoordinationEvidence | null
   readonly marks: readonly RoundMark[]
+}
+
+/** Of the display while a round runs. */
+export function msOf(us: number | null): number | null {
+  return us === null ? null : us / 1000
 }

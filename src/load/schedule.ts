@@ -85,9 +85,9 @@ function arrivalsOf(
   let fromNs = 0
   for (const [index, phase] of phases.entries()) {
     const random = seededRandom(`${seed}/schedule/arrivals${index === 0 ? '' : `/${index}`}`)
-    const draw = workload.arrivals === 'poisson' ? poissonArrivals : evenArrivals
     const durationNs = phase.durationMs * 1e6
-    parts.push({ offsets: draw(phase.ratePerSecond, durationNs, random), fromNs, agents: phase.agents })
+    const offsets = drawArrivals(workload.arrivals, phase.ratePerSecond, durationNs, random)
+    parts.push({ offsets, fromNs, agents: phase.agents })
     fromNs += durationNs
   }
   const count = parts.reduce((sum, { offsets }) => sum + offsets.length, 0)
@@ -111,6 +111,16 @@ export function recipientOf(pattern: Pattern, requester: number, agents: number)
 
 export function actionName(index: number): AnswerAction {
   return answerActions[index] ?? 'cancel'
+}
+
+/** Offsets in [0, durationNs), ascending, whole nanoseconds. */
+export function drawArrivals(
+  arrivals: Workload['arrivals'],
+  ratePerSecond: number,
+  durationNs: number,
+  random: Random,
+): Float64Array {
+  return (arrivals === 'poisson' ? poissonArrivals : evenArrivals)(ratePerSecond, durationNs, random)
 }
 
 function poissonArrivals(ratePerSecond: number, durationNs: number, random: Random): Float64Array {

@@ -14,7 +14,7 @@ export interface Sender {
 export interface Pacer {
   /** `startNs` is the start of the round on the clock; may lie ahead. */
   start(startNs: number): void
-  /** The requester of the exchange waits for nothing more. */
-  ended(exchange: number): void
+  /** The requester of the exchange waits for nothing more; `completed` when it holds an answer. */
+  ended(exchange: number, completed: boolean, nowNs: number): void
   stop(): void
 }

@@ -5,6 +5,7 @@
  * equal to the interfaces of `round-evidence.ts`: neither can change without the other.
  */
 import { z } from 'zod'
+import { coordinationEvidenceSchema, coordinationPlanSchema } from './coordination-schema.ts'
 import { durabilities, suites, type EngineSemantics } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
 import { memoryCaseKinds, memoryMoments } from './round-evidence.ts'
@@ -168,6 +169,7 @@ export const roundEvidenceSchema = z.strictObject({
   timeline: timelineSchema.exactOptional(),
   marks: z.array(markSchema).max(100).exactOptional(),
   faults: z.array(faultRecordSchema).max(100).exactOptional(),
+  coordination: coordinationEvidenceSchema.exactOptional(),
   memory: z.array(memoryReadingSchema).max(10_000).exactOptional(),
 })
 
@@ -195,6 +197,7 @@ const caseSchema = z.strictObject({
   searchBoundsMs: named(amount).exactOptional(),
   phases: z.array(phaseSchema).min(1).max(100).exactOptional(),
   faults: z.array(faultPlanSchema).min(1).max(100).exactOptional(),
+  coordination: coordinationPlanSchema.exactOptional(),
   memory: memoryCaseSchema.exactOptional(),
 })
 

@@ -6,7 +6,9 @@
  * Tags of `histograms.hlog`: `delivery`, `roundTrip`, `serviceTime` (microseconds, one line per 1 s block of
  * the schedule, in order), `lateness` (microseconds, one line), `stage.<name>` (nanoseconds, one line), and of stores
  * `store.<name>` (microseconds, one line per second in which a wait ended).
+ * Of a coordination round also `pattern` (microseconds, blocks of the schedule): whole instances, from arrival to end.
  */
+import type { CoordinationEvidence, CoordinationPlan } from './coordination-evidence.ts'
 import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
 
@@ -37,6 +39,8 @@ export interface RoundEvidence {
   readonly marks?: readonly RoundMark[]
   /** What was done to the engine while the round ran. */
   readonly faults?: readonly FaultRecord[]
+  /** Of a round that played a coordination pattern. */
+  readonly coordination?: CoordinationEvidence
   /** What the engine's process held when its garbage was gone, of suites that ask for it, in the order of time. */
   readonly memory?: readonly MemoryReading[]
 }
@@ -131,6 +135,8 @@ export interface CasePlan {
   readonly phases?: readonly LoadPhase[]
   /** Done to every engine in each round, in this order. */
   readonly faults?: readonly FaultPlan[]
+  /** The pattern that agents play; `ratePerSecond` is then the mean number of exchanges that it comes to. */
+  readonly coordination?: CoordinationPlan
   /** What a case of the memory suite asks. */
   readonly memory?: MemoryCasePlan
 }

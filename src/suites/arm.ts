@@ -4,6 +4,7 @@
  */
 import type { EncodedSeries, EngineStats, ServerConfig } from '../engines/engine.ts'
 import { peerNodeFlags, remoteEngine, startEngine, type RunningEngine } from '../engines/hosts/running-engine.ts'
+import { maximumStages } from '../load/coordination.ts'
 import type { LoadStartAnswer, LoadStartRequest, MarkRequest, RoundStart } from '../load/load-host.ts'
 import type { RoundPlan, RoundProgress, RoundReport } from '../load/round-plan.ts'
 import { noiseBetween, readMachineCpu, type MachineNoise } from '../measurement/machine-noise.ts'
@@ -39,6 +40,8 @@ export interface PlayedRound {
 /** Connecting 15,000 agents takes seconds; a minute is a failure. */
 const connectTimeoutMs = 120_000
 const controlTimeoutMs = 15_000
+/** What the end of a stage may be told after its deadline. */
+const stageSlackMs = 200
 
 /** Shares of the machine's whole capacity above which a round is not trusted. */
 export const noiseLimits = { stealPercent: 5, foreignCpuPercent: 25 } as const
@@ -119,7 +122,9 @@ export class Arm {
     await this.engine.reset()
     const before = readMachineCpu()
     const ownBefore = process.cpuUsage()
-    const timeoutMs = plan.durationMs + plan.workload.deadlineMs + plan.drainGraceMs + controlTimeoutMs
+    const stages = plan.coordination === undefined ? 1 : maximumStages(plan.coordination.pattern)
+    const waitMs = stages * (plan.workload.deadlineMs + stageSlackMs)
+    const timeoutMs = plan.durationMs + waitMs + plan.drainGraceMs + controlTimeoutMs
     const report = (await this.load.request('round', plan, timeoutMs)) as RoundReport
     const after = readMachineCpu()
     const own = process.cpuUsage(ownBefore)

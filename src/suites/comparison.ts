@@ -22,6 +22,7 @@
  * being the sleep and not the protocol (control arms: `polling:interval=100`, `hybrid`).
  */
 import { delay, type Clock } from '../platform/clock.ts'
+import type { CoordinationPlan } from '../measurement/coordination-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import type { LoadPhase } from '../measurement/round-evidence.ts'
 import type { Pacing, RoundPlan, Workload } from '../load/round-plan.ts'
@@ -44,6 +45,8 @@ export interface ComparisonPlan {
   readonly firstRound?: number
   /** Whether each round is told second by second. */
   readonly timeline?: boolean
+  /** Pattern that agents play, in place of single exchanges. */
+  readonly coordination?: CoordinationPlan
   /** Stretches of different load that fill each round. */
   readonly phases?: readonly LoadPhase[]
   /** Engine labels in the order of play, per round. */
@@ -147,6 +150,7 @@ function roundPlan(plan: ComparisonPlan, arm: PlayableArm, key: RoundKey): Round
     drainGraceMs: arm.drainGraceMs,
     latenessBoundMs: plan.latenessBoundMs,
     ...(plan.timeline === undefined ? {} : { timeline: plan.timeline }),
+    ...(plan.coordination === undefined ? {} : { coordination: plan.coordination }),
     ...(plan.phases === undefined || key.kind === 'w' ? {} : { phases: plan.phases }),
   }
 }

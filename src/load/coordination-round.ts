@@ -1,0 +1,97 @@
+/**
+ * What a finished coordination round says of its instances and of fairness, from the times that the round keeps of each exchange.
+ */
+import type { LedgerReport } from '../delivery/ledger.ts'
+import type { CoordinationEvidence, CoordinationPattern, RoleFairness } from '../measurement/coordination-evidence.ts'
+import { indexByChance, jainIndex } from '../statistics/fairness.ts'
+import { rolesOf, type CoordinationGraph, type Roles } from './coordination.ts'
+import type { InstancePacer } from './instance-pacer.ts'
+
+export interface CoordinationTimes {
+  /** In ns from the round's zero; NaN where it did not happen. */
+  readonly deliveredAtNs: Float64Array
+  readonly resultAtNs: Float64Array
+}
+
+export function coordinationEvidence(
+  pattern: CoordinationPattern,
+  graph: CoordinationGraph,
+  pacer: Pick<InstancePacer, 'completedInstances' | 'withdrawalsAsked'>,
+  ledger: Pick<LedgerReport, 'unsent' | 'withdrawn'>,
+  times: CoordinationTimes,
+): CoordinationEvidence {
+  const scheduled = graph.arrivalNs.length
+  const completed = pacer.completedInstances
+  return {
+    instances: { scheduled, completed, failed: scheduled - completed },
+    withdrawals: { asked: pacer.withdrawalsAsked, withdrawn: ledger.withdrawn },
+    neverOffered: ledger.unsent,
+    fairness: fairnessOf(rolesOf(pattern), graph, times),
+  }
+}
+
+/** Of the agents asked, how soon questions reached them; of those who ask, how soon they held the answers. */
+export function fairnessOf(
+  { askers, asked }: Roles,
+  graph: CoordinationGraph,
+  times: CoordinationTimes,
+): RoleFairness[] {
+  const { scheduledAtNs, requester, recipient } = graph
+  const delivery = latencies(times.deliveredAtNs, scheduledAtNs, recipient, askers.agents, asked.agents)
+  const roundTrip = latencies(times.resultAtNs, scheduledAtNs, requester, 0, askers.agents)
+  return [roleFairness(asked, 'delivery', delivery), roleFairness(askers, 'roundTrip', roundTrip)]
+}
+
+interface Sums {
+  n: number
+  sum: number
+  squares: number
+}
+
+/** Milliseconds, summed by agent of a role whose agents begin with number `from`. */
+function latencies(
+  endedAtNs: Float64Array,
+  dueAtNs: Float64Array,
+  agentOf: Uint32Array,
+  from: number,
+  agents: number,
+): Sums[] {
+  const sums: Sums[] = Array.from({ length: agents }, () => ({ n: 0, sum: 0, squares: 0 }))
+  for (let exchange = 0; exchange < endedAtNs.length; exchange++) {
+    const ms = ((endedAtNs[exchange] as number) - (dueAtNs[exchange] as number)) / 1e6
+    const own = sums[(agentOf[exchange] as number) - from]
+    if (own === undefined || Number.isNaN(ms)) continue
+    own.n++
+    own.sum += ms
+    own.squares += ms * ms
+  }
+  return sums
+}
+
+function roleFairness(
+  { role, agents }: Roles['askers'],
+  measure: RoleFairness['measure'],
+  sums: readonly Sums[],
+): RoleFairness {
+  const means = sums.flatMap(({ n, sum }) => (n === 0 ? [] : [sum / n])).sort((left, right) => left - right)
+  const median =
+    means.length === 0 ? null : ((means[(means.length - 1) >> 1] ?? 0) + (means[means.length >> 1] ?? 0)) / 2
+  const worst = means.at(-1) ?? null
+  return {
+    role,
+    agents,
+    measure,
+    served: means.length,
+    exchangesPerAgent: rounded(sums.reduce((total, { n }) => total + n, 0) / agents) ?? 0,
+    index: rounded(jainIndex(means)),
+    indexByChance: rounded(indexByChance(sums)),
+    medianMs: rounded(median),
+    worstMs: rounded(worst),
+    worstToMedian: median === null || worst === null || median <= 0 ? null : rounded(worst / median),
+  }
+}
+
+/** Six digits, so that the last bit of a sum never changes a document. */
+function rounded(value: number | null): number | null {
+  return value === null ? null : Number(value.toPrecision(6))
+}
