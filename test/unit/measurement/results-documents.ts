@@ -4,6 +4,7 @@ import { scalabilityOf } from '../../../src/measurement/derive-knees.ts'
 import type { KneeResult, ResultsDocument } from '../../../src/measurement/results-document.ts'
 import type { CasePlan, RoundEvidence } from '../../../src/measurement/round-evidence.ts'
 import { hostileResults, results } from '../../golden/reports/results-fixture.ts'
+import { burstRun } from '../derive/burst-run.ts'
 import { altered, plainTargets, syntheticRun } from '../derive/synthetic-run.ts'
 
 const claims = `claims:
@@ -158,6 +159,10 @@ export const resultsDocuments: Readonly<Record<string, ResultsDocument>> = {
   'a scaling run': scaling(),
   'a scaling run with a fitted law': fitted(),
   'a recovery run': recovery(),
+  'a burst run': deriveResults(burstRun({ times: (second) => (second === 3 ? 3 : 1) })),
+  'a burst run of few rounds, one without recovery': deriveResults(
+    burstRun({ rounds: 1, perSecond: 5, failing: (second) => (second > 3 ? 3 : 0) }),
+  ),
   'a run with no valid round': deriveResults(altered(comparisonRun(), () => true, spoiled)),
   'a run that is interrupted before its first round': deriveResults({ ...interrupted(), rounds: [] }),
   'a run that is interrupted after some rounds': deriveResults(interrupted()),

@@ -145,6 +145,9 @@ describe('documents that runs make', () => {
         recovery?.faults.find(({ timeToFullMs }) => timeToFullMs !== null),
       'a fault that could not be timed': ({ recovery }) =>
         recovery?.faults.find(({ backlogMax }) => backlogMax === null),
+      'a burst with its ratio': ({ burst }) => burst?.cases[0]?.steps[0]?.p99.low,
+      'a burst that was not recovered from': ({ burst }) =>
+        burst?.cases.find(({ recovery, steps }) => recovery.medianMs === null && steps[0]?.p99.ratio === null),
       growth: ({ scaling }) => scaling?.growth.find(({ perAgent }) => perAgent !== null),
       savings: ({ savings }) => savings,
       claims: ({ claims }) => claims,
@@ -252,6 +255,22 @@ describe('a planted fault is caught by zod and by ajv', () => {
   })
 })
 
+describe('a planted fault of a burst is caught by zod and by ajv', () => {
+  it.each<readonly [string, Path, unknown]>([
+    ['a wrong verdict', ['steps', 0, 'p99', 'verdict'], 'slower'],
+    ['a missing stretch', ['after'], undefined],
+    ['a negative ratio', ['steps', 0, 'p50', 'ratio'], -1],
+    ['a missing time', ['recovery', 'medianMs'], undefined],
+    ['a null for what is always known', ['recovery', 'watchedMs'], null],
+    ['an extra member of a step', ['steps', 0, 'p95'], null],
+  ])('%s', (_what, path, replacement) => {
+    const document = documentOf('a burst run')
+    expect(verdicts(document)).toEqual({ zod: true, ajv: true })
+    const planted = changed(document, ['burst', 'cases', 0, ...path], replacement)
+    expect(verdicts(planted)).toEqual({ zod: false, ajv: false })
+  })
+})
+
 function pathsOf(value: unknown, path: Path): Path[] {
   if (typeof value !== 'object' || value === null) return [path]
   const entries: (readonly [string | number, unknown])[] = Array.isArray(value)
@@ -301,7 +320,7 @@ describe('whatever is changed at one place', () => {
         const { written, path } = at(index)
         // A list of lists of lists fits nowhere.
         expect(verdicts(changed(written, path, [[[]]]))).toEqual({ zod: false, ajv: false })
-        const isRecord = path.some((key) => ['options', 'nullReasons', 'libraries'].includes(String(key)))
+        const isRecord = path.some((key) => ['options', 'nullReasons', 'libraries', 'figures'].includes(String(key)))
         const parent = path.slice(0, -1)
         if (isRecord || path.length === 0 || typeof path.at(-1) === 'number') return
         expect(verdicts(changed(written, [...parent, 'unheardOf'], 0))).toEqual({ zod: false, ajv: false })
