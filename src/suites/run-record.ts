@@ -19,6 +19,7 @@ import { targetsSha256, targetsText } from '../measurement/targets-file.ts'
 import { newRunId, utcTimestamp } from '../measurement/utc-time.ts'
 import { clockOrigin, systemClock, type Clock } from '../platform/clock.ts'
 import { seededRandom } from '../platform/random.ts'
+import { sweepScratchFolders } from '../platform/scratch.ts'
 import { renderMarkdown } from '../reports/markdown.ts'
 
 export interface BegunRun {
@@ -47,6 +48,7 @@ export async function beginRun(
 ): Promise<BegunRun> {
   const origin = clockOrigin()
   const clock = systemClock(origin)
+  sweepScratchFolders()
   const environment = await collectEnvironment(request.projectFolder)
   const earlier = resume === null ? null : takeUp(resume, environment)
   const startedAtMs = clock.wallMs()

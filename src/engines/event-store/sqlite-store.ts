@@ -10,12 +10,12 @@
  * reset under two connections, hence the version check.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Durability } from '../../measurement/vocabulary.ts'
 import { LighthouseError } from '../../platform/errors.ts'
+import { makeScratchFolder } from '../../platform/scratch.ts'
 import type { AppendTimer } from './append-timer.ts'
 import type { EventStore, RowBatch, StoredEvent } from './event-store.ts'
 import { dieInCheckpoint, passFailpoint } from './failpoints.ts'
@@ -332,7 +332,7 @@ function toEvent(row: Record<string, unknown>): StoredEvent {
 /** Opens or creates a store. Throws LighthouseError('STORE') and leaves the file as it was when it may not be used. */
 export function openEventStore(options: StoreOptions, timer: AppendTimer | null = null): EventStore {
   const inMemory = options.durability === 'memory'
-  const temporaryFolder = !inMemory && options.file === null ? mkdtempSync(join(tmpdir(), 'lighthouse-store-')) : null
+  const temporaryFolder = !inMemory && options.file === null ? makeScratchFolder('store') : null
   const file = inMemory ? ':memory:' : (options.file ?? join(temporaryFolder ?? '', 'events.db'))
   let database: DatabaseSync | null = null
   try {

@@ -2,10 +2,10 @@
  * An engine in a process of its own that a suite may kill, stop, freeze and start again on the same port and store: what a
  * supervisor would do to it in life, and what it would suffer. Its address stays the same through all of it.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { LighthouseError } from '../../platform/errors.ts'
+import { makeScratchFolder } from '../../platform/scratch.ts'
 import type { ServerConfig } from '../engine.ts'
 import type { Failpoint } from '../event-store/failpoints.ts'
 import type { SettledMemory } from '../../measurement/settled-memory.ts'
@@ -42,7 +42,7 @@ export class BreakableEngine implements RunningEngine {
 
   /** Throws ENGINE_START when it does not come up; then nothing is left behind. */
   static async open(start: BreakableStart): Promise<BreakableEngine> {
-    const folder = mkdtempSync(join(tmpdir(), 'lighthouse-breakable-'))
+    const folder = makeScratchFolder('breakable')
     try {
       return new BreakableEngine(start, folder, await startProcess(start, folder, 0))
     } catch (error) {
