@@ -5,6 +5,8 @@
 import { LineCounter, parseDocument, isMap, isNode, type Document } from 'yaml'
 import { z } from 'zod'
 import { LighthouseError } from '../platform/errors.ts'
+import { coordinationKindOf, coordinationOf, coordinationSchemas, patternOf } from './coordination-file.ts'
+import { unknownPatternSchema, type NamedCoordination } from './coordination-file.ts'
 import { patterns, type Workload } from './round-plan.ts'
 
 /** Characters of a file; a workload takes some 500. */
@@ -35,8 +37,45 @@ const workloadSchema = z
     path: ['agents'],
   })
 
-/** `file` is the name that messages use. Throws LighthouseError('CONFIGURATION'). */
+/**
+ * A load of single exchanges. `file` is the name that messages use. Throws LighthouseError: CONFIGURATION, or USAGE for a coordination
+ * pattern, which only its own command plays.
+ */
 export function parseWorkload(text: string, file: string): Workload {
+  return parseYaml(text, file, (value) => {
+    const kind = coordinationKindOf(value)
+    if (kind === undefined) return workloadSchema
+    throw new LighthouseError(
+      'USAGE',
+      `${file}: "${kind}" is a coordination pattern, and this command plays single exchanges`,
+      {
+        suggestions: [`Use lighthouse bench coordination --workload ${file}.`],
+      },
+    )
+  })
+}
+
+/** A coordination pattern. Throws LighthouseError: CONFIGURATION, or USAGE for a load of single exchanges. */
+export function parseCoordination(text: string, file: string): NamedCoordination {
+  return coordinationOf(
+    parseYaml(text, file, (value) => {
+      const kind = coordinationKindOf(value)
+      if (kind !== undefined) return coordinationSchemas[kind]
+      const plain = patterns.find((name) => name === patternOf(value))
+      if (plain === undefined) return unknownPatternSchema
+      throw new LighthouseError(
+        'USAGE',
+        `${file}: "${plain}" is a load of single exchanges, not a coordination pattern`,
+        {
+          suggestions: [`Use lighthouse bench compare --workload ${file}.`],
+        },
+      )
+    }),
+  )
+}
+
+/** Reads YAML and checks it against the schema that is chosen for it. Throws LighthouseError('CONFIGURATION'). */
+function parseYaml<T>(text: string, file: string, schemaFor: (value: unknown) => z.ZodType<T>): T {
   const fail = (place: string, what: string): never => refuse([`${place}: ${what}`])
   if (text.length > maximumLength) fail(file, `${text.length} characters are more than a workload's ${maximumLength}`)
   const lines = new LineCounter()
@@ -50,7 +89,7 @@ export function parseWorkload(text: string, file: string): Workload {
   } catch (error) {
     return fail(`${file}:1`, error instanceof Error ? error.message : String(error))
   }
-  const result = workloadSchema.safeParse(value)
+  const result = schemaFor(value).safeParse(value)
   if (result.success) return result.data
   return refuse(
     result.error.issues.map((issue) => {
@@ -64,7 +103,7 @@ export function parseWorkload(text: string, file: string): Workload {
 
 function refuse(complaints: readonly string[]): never {
   throw new LighthouseError('CONFIGURATION', complaints.join('; '), {
-    suggestions: ['Compare with fixtures/workloads/pairs.yaml, which names every key.'],
+    suggestions: ['Compare with the files in fixtures/workloads, which name every key of their pattern.'],
   })
 }
 
