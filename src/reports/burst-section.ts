@@ -17,7 +17,7 @@ export function burstSections({ burst }: ResultsDocument): Section[] {
     {
       title: 'Bursts',
       table: {
-        head: ['burst', 'engine', 'load', 'round trip p50', 'degradation', 'p99', 'degradation', 'failed'],
+        head: ['burst', 'engine', 'load', 'round trip p50', 'p50 degraded', 'p99', 'p99 degraded'],
         rows: burst.cases.flatMap((each) => each.steps.map((step) => stepRow(each, step))),
       },
       lines: [
@@ -54,7 +54,6 @@ function stepRow(each: BurstCaseResult, step: BurstStep): Cell[] {
     factorCell(step.p50),
     quantileCell(step.p99Ms, before.p99Ms),
     factorCell(step.p99),
-    { text: count(step.failed), tone: step.failed > 0 ? 'bad' : 'plain' },
   ]
 }
 
@@ -70,8 +69,10 @@ function factorCell({ ratio, low, high, verdict }: BurstFactor): Cell {
   return { text: factor(ratio, [low, high]), detail, tone }
 }
 
-function afterRow({ case: name, engine, recovery, before, backlogBefore, backlogMax, after }: BurstCaseResult): Cell[] {
+function afterRow(each: BurstCaseResult): Cell[] {
+  const { case: name, engine, recovery, before, steps, after, backlogBefore, backlogMax } = each
   const { medianMs, lowMs, highMs, rounds, recoveredRounds, watchedMs } = recovery
+  const failed = steps.reduce((sum, step) => sum + step.failed, 0)
   const late = recoveredRounds < rounds
   const interval = medianMs === null ? '' : durationInterval(medianMs, [lowMs, highMs])
   const within = rounds === 0 ? unknown : `not within ${duration(watchedMs)}`
@@ -84,7 +85,10 @@ function afterRow({ case: name, engine, recovery, before, backlogBefore, backlog
       tone: late ? 'bad' : 'plain',
     },
     { text: `${count(recoveredRounds)} of ${count(rounds)}` },
-    { text: count(backlogMax), ...(backlogBefore === null ? {} : { detail: `${count(backlogBefore)} before` }) },
-    { text: `${count(before.failed)} before, ${count(after.failed)} after` },
+    { text: count(backlogMax), ...(backlogBefore === null ? {} : { detail: `from ${count(backlogBefore)}` }) },
+    {
+      text: `${count(before.failed)} before, ${count(failed)} in it, ${count(after.failed)} after`,
+      tone: before.failed + failed + after.failed > 0 ? 'bad' : 'plain',
+    },
   ]
 }

@@ -95,12 +95,12 @@ interface Playing {
 }
 
 async function playCases(playing: Playing): Promise<ComparisonOutcome['ended']> {
-  const { outline, run, arms, events, signal } = playing
+  const { request, outline, run, arms, events, signal } = playing
   const startNs = run.clock.nowNs()
   for (const each of outline.cases) {
     const hooks = {
       onWarmup: (engine: string) => {
-        if (each.firstRound === 0) events.stage(`warming ${engine} up`)
+        if (each.firstRound === 0 && request.warmupMs > 0) events.stage(`warming ${engine} up`)
       },
       onRoundStart: (engine: string, round: number, attempt: number) =>
         events.roundStart(`${engine}, ${each.name}`, round, attempt),
