@@ -43,6 +43,8 @@ export interface RoundPlan {
   readonly phases?: readonly LoadPhase[]
   /** Whether the evidence tells the round second by second. */
   readonly timeline?: boolean
+  /** Length of the blocks by which histograms are kept; a second unless given, more where a run has many long rounds. */
+  readonly blockMs?: number
   /** The pattern that agents play, in place of single exchanges; `workload` then says what it comes to. */
   readonly coordination?: CoordinationPlan
   /** Recipients that answer late, or not at all. */

@@ -1,8 +1,8 @@
 /**
  * The histograms of one round and the log they become. Range 1 µs to 600 s, so that no deadline a plan may
- * name falls outside; one block per second of the schedule.
+ * name falls outside; one block per second of the schedule unless the plan names longer ones.
  */
-import { histogramLogHeader, histogramLogLine, seriesLines } from '../measurement/histogram-log.ts'
+import { blockMs as secondMs, histogramLogHeader, histogramLogLine, seriesLines } from '../measurement/histogram-log.ts'
 import {
   createBlockedRecorder,
   createLatencyRecorder,
@@ -24,16 +24,19 @@ export class RoundRecorders {
   /** Round trips of the whole round, for the display while it runs; never published. */
   readonly overall: LatencyRecorder
   private readonly durationMs: number
+  private readonly blockMs: number
 
-  /** Throws LighthouseError('USAGE') for a round of more than `maximumBlocks` seconds. */
-  constructor(durationMs: number, withPattern = false) {
-    const blocks = Math.ceil(durationMs / 1000)
+  /** Throws LighthouseError('USAGE') for a round of more than `maximumBlocks` blocks. */
+  constructor(durationMs: number, withPattern = false, blockMs = secondMs) {
+    const blocks = Math.ceil(durationMs / blockMs)
     if (blocks > maximumBlocks) {
-      throw new LighthouseError('USAGE', `a round of ${durationMs} ms is longer than ${maximumBlocks} s`, {
+      const most = (maximumBlocks * blockMs) / 1000
+      throw new LighthouseError('USAGE', `a round of ${durationMs} ms is longer than ${most} s`, {
         suggestions: ['Use shorter rounds, and more of them.'],
       })
     }
     this.durationMs = durationMs
+    this.blockMs = blockMs
     const range = { unit: 'us', highest: highestUs } as const
     this.delivery = createBlockedRecorder({ ...range, blocks })
     this.roundTrip = createBlockedRecorder({ ...range, blocks })
@@ -58,13 +61,13 @@ export class RoundRecorders {
 
   /** The whole text of `histograms.hlog` but for the engine's stages. */
   encode(startedAtMs: number): string {
-    const { durationMs } = this
+    const { durationMs, blockMs } = this
     return [
       histogramLogHeader(startedAtMs),
-      seriesLines('delivery', this.delivery.encodeBlocks(), durationMs),
-      seriesLines('roundTrip', this.roundTrip.encodeBlocks(), durationMs),
-      seriesLines('serviceTime', this.serviceTime.encodeBlocks(), durationMs),
-      ...(this.pattern === null ? [] : [seriesLines('pattern', this.pattern.encodeBlocks(), durationMs)]),
+      seriesLines('delivery', this.delivery.encodeBlocks(), durationMs, blockMs),
+      seriesLines('roundTrip', this.roundTrip.encodeBlocks(), durationMs, blockMs),
+      seriesLines('serviceTime', this.serviceTime.encodeBlocks(), durationMs, blockMs),
+      ...(this.pattern === null ? [] : [seriesLines('pattern', this.pattern.encodeBlocks(), durationMs, blockMs)]),
       histogramLogLine({ tag: 'lateness', startMs: 0, intervalMs: durationMs, histogram: this.lateness.encode() }),
     ].join('')
   }

@@ -3,7 +3,7 @@
  * turns the events of the engine client into ledger entries and latency samples. Per exchange it touches
  * typed arrays and histograms only.
  *
- * Three latencies of an exchange, in microseconds, filed under the second in which it was scheduled:
+ * Three latencies of an exchange, in microseconds, filed under the block in which it was scheduled:
  * `delivery` (scheduled → recipient holds the question), `roundTrip` (scheduled → requester holds the answer),
  * `serviceTime` (sent → requester holds the answer); and `lateness` (scheduled → sent). `roundTrip` and
  * `serviceTime` hold exactly the completed exchanges; what timed out or was refused is in the counts and never
@@ -19,6 +19,7 @@ import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
 import { coordinationEvidence } from './coordination-round.ts'
 import type { InstanceSender } from './instance-pacer.ts'
 import { LateAnswers } from './late-answers.ts'
+import { blockMs } from '../measurement/histogram-log.ts'
 import type { RoundTimeline } from '../measurement/round-evidence.ts'
 import { expectedOf, filedAtNs, pacerOf, planRound, type PlannedRound, type RoundPacer } from './planned-round.ts'
 import { RoundRecorders } from './round-recorders.ts'
@@ -53,6 +54,7 @@ export class RoundRun implements InstanceSender {
   /** What tells the second that an exchange is filed under. */
   private readonly filedAtNs: Float64Array
   private readonly overdueNs: number
+  private readonly blockNs: number
   private startNs = 0
   private startedAtMs = 0
   private lastSentNs = 0
@@ -80,7 +82,8 @@ export class RoundRun implements InstanceSender {
     const { expiry } = client.semantics
     this.overdueNs = (plan.workload.deadlineMs + (expiry === 'engine' ? engineExpiryToleranceMs : 0)) * 1e6
     this.ledger = new Ledger(expectedOf(this.planned, this.pool), expiry)
-    this.recorders = new RoundRecorders(plan.durationMs, graph !== null)
+    this.recorders = new RoundRecorders(plan.durationMs, graph !== null, plan.blockMs)
+    this.blockNs = (plan.blockMs ?? blockMs) * 1e6
     const unset = (): Float64Array => new Float64Array(schedule.count).fill(Number.NaN)
     this.sentAtNs = unset()
     this.deliveredAtNs = unset()
@@ -256,7 +259,7 @@ export class RoundRun implements InstanceSender {
   }
 
   private blockOf(fromNs: number): number {
-    return Math.floor(fromNs / 1e9)
+    return Math.floor(fromNs / this.blockNs)
   }
 
   private checkDrain(): void {

@@ -68,17 +68,22 @@ export function histogramLogLine({ tag, startMs, intervalMs, histogram }: Histog
 }
 
 /**
- * The lines of one series, one per 1 s block of a schedule of `durationMs`; the last block may be shorter.
+ * The lines of one series, one per block of `lengthMs` of a schedule of `durationMs`; the last block may be shorter.
  * Throws LighthouseError('INTERNAL') when the blocks are not those of the schedule.
  */
-export function seriesLines(tag: string, blocks: readonly string[], durationMs: number): string {
-  if (blocks.length !== Math.ceil(durationMs / blockMs)) {
+export function seriesLines(
+  tag: string,
+  blocks: readonly string[],
+  durationMs: number,
+  lengthMs: number = blockMs,
+): string {
+  if (blocks.length !== Math.ceil(durationMs / lengthMs)) {
     throw new LighthouseError('INTERNAL', `${tag} has ${blocks.length} blocks for a schedule of ${durationMs} ms.`)
   }
   return blocks
     .map((histogram, block) => {
-      const startMs = block * blockMs
-      return histogramLogLine({ tag, startMs, intervalMs: Math.min(blockMs, durationMs - startMs), histogram })
+      const startMs = block * lengthMs
+      return histogramLogLine({ tag, startMs, intervalMs: Math.min(lengthMs, durationMs - startMs), histogram })
     })
     .join('')
 }
