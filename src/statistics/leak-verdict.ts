@@ -43,6 +43,8 @@ export interface MemorySeries {
   readonly samples: readonly MemorySample[]
   /** Growth that is never called a leak; 5 MB unless given. */
   readonly floorBytes?: number
+  /** Share of the baseline that may be grown by; 0.05 unless given. */
+  readonly allowanceShare?: number
   /** Where memory ends (heap cap, disk), for `hoursToLimit`. */
   readonly limitBytes?: number
 }
@@ -50,6 +52,8 @@ export interface MemorySeries {
 export interface LeakOptions {
   /** Of all that the system keeps for a time (nonces, deduplication, sessions, audit ring); 0 when nothing expires. */
   readonly longestTtlMs: number
+  /** The least warm-up; 10 min unless given, as for a run that is shorter than that. */
+  readonly leastWarmUpMs?: number
   /** When load began; the earliest sample of all series unless given. */
   readonly loadStartMs?: number
   /** For `bytesPerOperation`. */
@@ -109,7 +113,8 @@ export const significance = 0.01
 export const minimumPoints = 30
 const minimumHalfPoints = 10
 const fewEffectivePoints = 20
-const leastWarmUpMs = 600_000
+const usualWarmUpMs = 600_000
+const usualShare = 0.05
 const reducedPoints = 72
 const samplesPerBlock = 3
 const hourMs = 3_600_000
@@ -119,8 +124,9 @@ const hourMs = 3_600_000
  * or option that is not finite, or a negative TTL.
  */
 export function judgeLeaks(series: readonly MemorySeries[], options: LeakOptions): LeakJudgement[] {
-  const { longestTtlMs, loadStartMs, operationsPerHour } = options
+  const { longestTtlMs, leastWarmUpMs = usualWarmUpMs, loadStartMs, operationsPerHour } = options
   if (!(longestTtlMs >= 0 && longestTtlMs < Infinity)) throw new RangeError(`longestTtlMs is ${longestTtlMs}`)
+  if (!(leastWarmUpMs >= 0 && leastWarmUpMs < Infinity)) throw new RangeError(`leastWarmUpMs is ${leastWarmUpMs}`)
   if (loadStartMs !== undefined && !Number.isFinite(loadStartMs)) throw new RangeError(`loadStartMs is ${loadStartMs}`)
   let startMs = loadStartMs ?? Infinity
   let endMs = -Infinity
@@ -220,7 +226,7 @@ function judge(each: Examined, pHolm: number | null, warmUpMs: number, operation
   const rise = medianBytes(points.slice(-tenth)) - baseline
   const fitted = (time: number): number => (intercept ?? NaN) + (slope ?? NaN) * time
   const noise = 1.4826 * median(points.map(({ time, value }) => Math.abs(value - fitted(time))))
-  const allowance = Math.max(2 * noise, 0.05 * baseline, series.floorBytes ?? 5e6)
+  const allowance = Math.max(2 * noise, (series.allowanceShare ?? usualShare) * baseline, series.floorBytes ?? 5e6)
   const conditions =
     shortage !== null
       ? null

@@ -114,6 +114,32 @@ describe('a planted leak', () => {
   })
 })
 
+describe('what a short run may change', () => {
+  it('the least warm-up: 30 points of a run of 10 min are judged when it is scaled, and are too few when it is not', () => {
+    const samples = record({
+      hours: 0.2,
+      everyMs: 20_000,
+      noise: 0.1e6,
+      seed: 'scaled',
+      extra: (hours) => 200e6 * hours,
+    })
+    const [usual] = judgeLeaks([{ name: 'heapUsed', samples }], { longestTtlMs: 0 })
+    const [scaled] = judgeLeaks([{ name: 'heapUsed', samples }], { longestTtlMs: 0, leastWarmUpMs: minuteMs })
+    expect(usual).toMatchObject({ verdict: 'NOT_DEMONSTRATED', warmUpMs: 600_000 })
+    expect(scaled).toMatchObject({ verdict: 'NOT_MET', warmUpMs: minuteMs })
+    expect(() => judgeLeaks([{ name: 'heapUsed', samples }], { longestTtlMs: 0, leastWarmUpMs: -1 })).toThrow(
+      RangeError,
+    )
+  })
+
+  it('the share of the baseline that may be grown by', () => {
+    const samples = record({ ...long, noise: 0, seed: 'share', extra: (hours) => (0.08 * base * hours) / 72 })
+    const judged = (allowanceShare: number) =>
+      judgeLeaks([{ name: 'heapUsed', samples, floorBytes: 0, allowanceShare }], { longestTtlMs: 0 })[0]?.verdict
+    expect([judged(0.05), judged(0.1)]).toEqual(['NOT_MET', 'MARGINAL'])
+  })
+})
+
 describe('what is no leak', () => {
   const ttlCache = (fullAfterHours: number) => (hours: number) => 40e6 * Math.min(1, hours / fullAfterHours)
 
