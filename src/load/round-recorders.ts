@@ -46,6 +46,11 @@ export class RoundRecorders {
     this.overall = createLatencyRecorder(range)
   }
 
+  /** Of an instant, in ns from the start of the round. */
+  blockOf(fromNs: number): number {
+    return Math.floor(fromNs / (this.blockMs * 1e6))
+  }
+
   get negative(): number {
     return this.published().reduce((sum, recorder) => sum + recorder.negative, 0)
   }

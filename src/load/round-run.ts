@@ -19,7 +19,6 @@ import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
 import { coordinationEvidence } from './coordination-round.ts'
 import type { InstanceSender } from './instance-pacer.ts'
 import { LateAnswers } from './late-answers.ts'
-import { blockMs } from '../measurement/histogram-log.ts'
 import type { RoundTimeline } from '../measurement/round-evidence.ts'
 import { expectedOf, filedAtNs, pacerOf, planRound, type PlannedRound, type RoundPacer } from './planned-round.ts'
 import { RoundRecorders } from './round-recorders.ts'
@@ -54,7 +53,6 @@ export class RoundRun implements InstanceSender {
   /** What tells the second that an exchange is filed under. */
   private readonly filedAtNs: Float64Array
   private readonly overdueNs: number
-  private readonly blockNs: number
   private startNs = 0
   private startedAtMs = 0
   private lastSentNs = 0
@@ -83,7 +81,6 @@ export class RoundRun implements InstanceSender {
     this.overdueNs = (plan.workload.deadlineMs + (expiry === 'engine' ? engineExpiryToleranceMs : 0)) * 1e6
     this.ledger = new Ledger(expectedOf(this.planned, this.pool), expiry)
     this.recorders = new RoundRecorders(plan.durationMs, graph !== null, plan.blockMs)
-    this.blockNs = (plan.blockMs ?? blockMs) * 1e6
     const unset = (): Float64Array => new Float64Array(schedule.count).fill(Number.NaN)
     this.sentAtNs = unset()
     this.deliveredAtNs = unset()
@@ -162,7 +159,7 @@ export class RoundRun implements InstanceSender {
   }
 
   instanceCompleted(arrivedAtNs: number, endedAtNs: number): void {
-    this.recorders.pattern?.record(this.blockOf(arrivedAtNs), (endedAtNs - arrivedAtNs) / 1000)
+    this.recorders.pattern?.record(this.recorders.blockOf(arrivedAtNs), (endedAtNs - arrivedAtNs) / 1000)
   }
 
   sendingDone(): void {
@@ -185,7 +182,7 @@ export class RoundRun implements InstanceSender {
     if (!this.ledger.question(exchange, requester, recipient, body, overdue)) return
     this.deliveredAtNs[exchange] = nowNs
     const fromNs = this.countedFromNs[exchange] as number
-    this.recorders.delivery.record(this.blockOf(this.filedAtNs[exchange] as number), (nowNs - fromNs) / 1000)
+    this.recorders.delivery.record(this.recorders.blockOf(this.filedAtNs[exchange] as number), (nowNs - fromNs) / 1000)
     const { lateAnswers } = this.setup.plan
     if (this.late !== null && lateAnswers !== undefined && recipient < lateAnswers.agents) {
       this.late.keep(exchange, recipient)
@@ -215,7 +212,7 @@ export class RoundRun implements InstanceSender {
     if (completed) {
       this.resultAtNs[exchange] = nowNs
       const fromNs = this.countedFromNs[exchange] as number
-      const block = this.blockOf(this.filedAtNs[exchange] as number)
+      const block = this.recorders.blockOf(this.filedAtNs[exchange] as number)
       this.recorders.roundTrip.record(block, (nowNs - fromNs) / 1000)
       this.recorders.serviceTime.record(block, (nowNs - sentNs) / 1000)
       this.recorders.overall.record((nowNs - fromNs) / 1000)
@@ -256,10 +253,6 @@ export class RoundRun implements InstanceSender {
 
   private sinceStart(): number {
     return this.setup.timing.clock.nowNs() - this.startNs
-  }
-
-  private blockOf(fromNs: number): number {
-    return Math.floor(fromNs / this.blockNs)
   }
 
   private checkDrain(): void {
