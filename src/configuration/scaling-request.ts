@@ -16,6 +16,7 @@ import type { ArmSpec } from '../suites/comparison-plan.ts'
 
 interface ProfileSizes extends Omit<ScalingSizes, 'boundsMs'> {
   readonly coolDownMs: number
+  readonly staggerMs: number
   readonly warmupMs: number
 }
 
@@ -37,6 +38,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     probes: 0,
     probeDurationMs: 1000,
     coolDownMs: 0,
+    staggerMs: 0,
     warmupMs: 0,
   },
   standard: {
@@ -45,10 +47,12 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     rounds: 3,
     judgedRounds: 6,
     roundDurationMs: 5000,
-    pairDurationMs: 30_000,
-    probes: 7,
+    // A polling exchange takes a second: time for about a hundred, one after the other.
+    pairDurationMs: 110_000,
+    probes: 6,
     probeDurationMs: 2000,
     coolDownMs: 0,
+    staggerMs: 0,
     warmupMs: 1000,
   },
   full: {
@@ -61,6 +65,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     probes: 10,
     probeDurationMs: 10_000,
     coolDownMs: 30_000,
+    staggerMs: 10_000,
     warmupMs: 5000,
   },
 }
@@ -69,6 +74,7 @@ export interface ScalingFlags extends ComparisonFlags {
   readonly 'agents-list'?: string | undefined
   readonly 'rate-per-agent'?: number | undefined
   readonly 'cool-down'?: number | undefined
+  readonly stagger?: number | undefined
   readonly probes?: number | undefined
   readonly rounds?: number | undefined
   readonly 'round-duration'?: number | undefined
@@ -90,6 +96,7 @@ export function scalingRequest(flags: ScalingFlags, settings: Settings, projectF
         ? { source, items: readTargetsFile(fileURLToPath(shippedFile(source))) }
         : shared.targets,
     coolDownMs: flags['cool-down'] ?? profile.coolDownMs,
+    staggerMs: flags.stagger ?? profile.staggerMs,
     minimumRounds: settings.profile === 'smoke' ? 3 : Math.min(6, flags.rounds ?? profile.judgedRounds),
     sizes: {
       levels: flags['agents-list'] === undefined ? profile.levels : parseLevels(flags['agents-list']),

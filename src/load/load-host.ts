@@ -18,6 +18,8 @@ export interface LoadStartRequest {
   readonly client: Omit<ClientConfig, 'handlers'>
   /** Sessions opened at once. */
   readonly concurrency?: number
+  /** Sessions are opened evenly over this time instead of at once. */
+  readonly staggerMs?: number
 }
 
 export interface LoadStartAnswer {
@@ -57,7 +59,7 @@ const parent = servePeer({
       onRoundStart: (round, startNs) => parent.telemetry('roundStart', { round, startNs } satisfies RoundStart),
     })
     session = started
-    const { connectsPerSecond, elapsedMs } = await started.connect(request.agents, request.concurrency)
+    const { connectsPerSecond, elapsedMs } = await started.connect(request.agents, request.concurrency, request.staggerMs)
     return { semantics: started.semantics, connectsPerSecond, connectMs: elapsedMs }
   },
   warmUp(payload): Promise<WarmUpReport> {

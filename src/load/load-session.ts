@@ -77,11 +77,15 @@ export class LoadSession implements ClientHandlers {
   }
 
   /**
-   * Enrols and connects agents 0 … `agents`−1, at most `concurrency` at once. Throws LighthouseError that says how
-   * many succeeded and the first cause; sessions that are open stay open until `close`.
+   * Enrols and connects agents 0 … `agents`−1, at most `concurrency` at once, spread evenly over `staggerMs`. Throws LighthouseError
+   * that says how many succeeded and the first cause; sessions that are open stay open until `close`.
    */
-  async connect(agents: number, concurrency: number = defaultConnectConcurrency): Promise<ConnectReport> {
-    const { clock } = this.options.timing
+  async connect(
+    agents: number,
+    concurrency: number = defaultConnectConcurrency,
+    staggerMs: number = 0,
+  ): Promise<ConnectReport> {
+    const { clock, scheduler } = this.options.timing
     await this.client.prepare(agents)
     this.agents = agents
     this.disconnected = new Uint8Array(agents)
@@ -93,6 +97,8 @@ export class LoadSession implements ClientHandlers {
     const worker = async (): Promise<void> => {
       while (next < agents && failure === null) {
         const agent = next++
+        const waitMs = (agent / agents) * staggerMs - (clock.nowNs() - startNs) / 1e6
+        if (waitMs > 0) await new Promise<void>((resolve) => void scheduler.after(Math.ceil(waitMs), resolve))
         try {
           await this.client.connect(agent)
           connected++

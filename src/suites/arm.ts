@@ -26,6 +26,8 @@ export interface ArmStart {
   readonly onProgress: (progress: RoundProgress) => void
   /** An engine that is up already and that this arm shall stop in the end; otherwise it starts its own. */
   readonly engine?: RunningEngine
+  /** Sessions are opened evenly over this time instead of at once. */
+  readonly staggerMs?: number
   /** Where clients reach it, if not at its own address: something stands between. */
   readonly clientUrl?: string
 }
@@ -77,6 +79,7 @@ export class Arm {
         engine: start.arm.name,
         agents: start.agents,
         clockOrigin: start.clockOrigin,
+        ...(start.staggerMs === undefined ? {} : { staggerMs: start.staggerMs }),
         client: {
           url: start.clientUrl ?? engine.url,
           options: start.arm.options,
@@ -87,7 +90,11 @@ export class Arm {
           ...(start.ca === undefined ? {} : { ca: start.ca }),
         },
       }
-      const answer = (await load.request('start', request, connectTimeoutMs)) as LoadStartAnswer
+      const answer = (await load.request(
+        'start',
+        request,
+        connectTimeoutMs + (start.staggerMs ?? 0),
+      )) as LoadStartAnswer
       const arm = new Arm(start, engine, load, answer.connectsPerSecond)
       load.onTelemetry((type, payload) => {
         if (type === 'progress') start.onProgress(payload as RoundProgress)

@@ -108,7 +108,7 @@ const fastestProbePerSecond = 16_000
 
 /** Engines follow one another, and each level starts them anew. */
 function scalingRow(request: ScalingRequest): Row {
-  const { arms, sizes, seed, warmupMs, coolDownMs, workload, host } = request
+  const { arms, sizes, seed, warmupMs, workload, host } = request
   const labels = arms.map(({ label }) => label)
   const plan = planScaling(sizes, labels, seed, null)
   const exchangesAt = (agents: number): number =>
@@ -129,7 +129,7 @@ function scalingRow(request: ScalingRequest): Row {
       0,
     ),
     storeBytes: storeBytes(request, Math.max(...sizes.levels.map(exchangesAt)), workload.payloadBytes),
-    durationMs: estimateScalingMs(plan, grace, warmupMs, coolDownMs),
+    durationMs: estimateScalingMs(plan, grace, warmupMs, request),
     optionalTools: [],
   }
 }

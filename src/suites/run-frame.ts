@@ -72,6 +72,7 @@ export interface ArmOpening {
   readonly clockOrigin: number
   /** See ArmStart. */
   readonly engine?: RunningEngine
+  readonly staggerMs?: number
   readonly clientUrl?: string
 }
 

@@ -25,6 +25,8 @@ export interface ScalingRequest extends SuiteRequest {
   readonly sizes: ScalingSizes
   readonly minimumRounds: number
   readonly coolDownMs: number
+  /** Agents of a level start evenly over this time. */
+  readonly staggerMs: number
 }
 
 export interface ScalingOutline extends ScalingPlan {
@@ -41,7 +43,7 @@ export async function outlineScaling(request: ScalingRequest): Promise<ScalingOu
   return {
     ...plan,
     host: request.host,
-    durationMs: estimateScalingMs(plan, arms, request.warmupMs, request.coolDownMs),
+    durationMs: estimateScalingMs(plan, arms, request.warmupMs, request),
     diskBytes: plan.cases.reduce(
       (sum, each) => sum + estimateDiskBytes(arms.length, each.rounds, each.roundDurationMs),
       0,
@@ -142,7 +144,7 @@ class LevelPlayer {
     const { request, outline, events, origin, clock, signal } = this.parts
     const opened = await openArm(
       request,
-      { arm: planned, agents: level.agents, host: outline.host, clockOrigin: origin },
+      { arm: planned, agents: level.agents, host: outline.host, clockOrigin: origin, staggerMs: request.staggerMs },
       events,
     )
     const evidence: RoundEvidence[] = []

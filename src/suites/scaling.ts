@@ -135,14 +135,14 @@ export function estimateScalingMs(
   { cases }: ScalingPlan,
   arms: TimeInputs['arms'],
   warmupMs: number,
-  coolDownMs: number,
+  { coolDownMs, staggerMs }: { readonly coolDownMs: number; readonly staggerMs: number },
 ): number {
   const loads = cases.filter(({ searchBoundsMs }) => searchBoundsMs === undefined)
   const ofCase = (each: CasePlan): number => {
     const { agents, rounds, roundDurationMs } = each
     const times = { arms, agents, rounds, roundDurationMs, warmupMs }
     // A search goes on with the hosts of its level.
-    return each.searchBoundsMs === undefined ? estimateMs(times) : roundsMs(times)
+    return each.searchBoundsMs === undefined ? estimateMs(times) + arms.length * staggerMs : roundsMs(times)
   }
   return cases.reduce((sum, each) => sum + ofCase(each), coolDownMs * Math.max(0, loads.length - 1))
 }

@@ -40,6 +40,11 @@ how memory, connections and database queries grow. The decision is about the lar
       },
       { min: 0, max: 20 },
     ),
+    stagger: durationFlag(
+      'stagger',
+      { summary: 'Agents of a level start evenly over this time', example: '10s', group: 'SIZE' },
+      { min: 0, max: 600_000 },
+    ),
     'cool-down': durationFlag(
       'cool-down',
       { summary: 'Rest between levels', example: '30s', group: 'SIZE' },

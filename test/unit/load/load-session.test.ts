@@ -276,6 +276,13 @@ describe('the session', () => {
     expect(report).toEqual({ agents: 10, elapsedMs: 4, connectsPerSecond: 2500 })
   })
 
+  it('spreads the starts of agents over the time it is given', async () => {
+    const { session, time } = await bench()
+    const report = await time.drive(session.connect(10, 3, 1000))
+    // The last of ten starts after nine tenths of the second, and takes a millisecond.
+    expect(report.elapsedMs).toBe(901)
+  })
+
   it('names how many connected and the first cause', async () => {
     const failing = bench({ unreachableAgent: 6 })
     await expect(failing).rejects.toThrow(LighthouseError)

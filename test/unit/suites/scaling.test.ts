@@ -68,12 +68,14 @@ describe('the plan of a scaling run', () => {
     const plan = planScaling(sizes, labels, 's', null)
     const rounds = 10_000 + 10 * 5000
     const arms = [{ drainGraceMs: 2000 }, { drainGraceMs: 1000 }]
-    const withoutSearch = estimateScalingMs(plan, arms, 0, 0)
+    const withoutSearch = estimateScalingMs(plan, arms, 0, { coolDownMs: 0, staggerMs: 0 })
     expect(withoutSearch).toBeGreaterThan(2 * rounds + 11 * 3000)
     // Probes run on the hosts of their level; rests stand between levels, of which the pair is one.
     const searched = planScaling({ ...sizes, probes: 5 }, labels, 's', null)
-    expect(estimateScalingMs(searched, arms, 0, 1000) - withoutSearch).toBe(
+    expect(estimateScalingMs(searched, arms, 0, { coolDownMs: 1000, staggerMs: 0 }) - withoutSearch).toBe(
       3 * 5 * (2 * (2000 + 150) + 3000) + 3 * 1000,
     )
+    // Every engine of every level starts its agents anew.
+    expect(estimateScalingMs(plan, arms, 0, { coolDownMs: 0, staggerMs: 10_000 }) - withoutSearch).toBe(4 * 2 * 10_000)
   })
 })
