@@ -5,10 +5,13 @@
 import { burstSuite } from './derive-burst.ts'
 import { engineResult } from './derive-engine.ts'
 import { significant } from './derive-figures.ts'
+import { memorySuite } from './derive-memory.ts'
 import { generatorOf } from './derive-generator.ts'
 import type { ArmRounds, SortedRounds } from './derive-rounds.ts'
+import { contentionSuite } from './derive-contention.ts'
 import { recoverySuite } from './derive-recovery.ts'
 import { scalingResult } from './derive-scaling.ts'
+import { commandOf } from './derive-scope.ts'
 import type { JudgedRun } from './derive-targets.ts'
 import type { CaseResult, InvalidRound, ResultsDocument, ScalingResult, TargetResult } from './results-document.ts'
 import type { RoundEvidence, RunManifest } from './round-evidence.ts'
@@ -30,7 +33,7 @@ export interface JudgedCase {
 }
 
 /** The part of the document that belongs to one suite. */
-export type SuiteSections = Pick<ResultsDocument, 'scaling' | 'recovery' | 'burst'>
+export type SuiteSections = Pick<ResultsDocument, 'scaling' | 'recovery' | 'burst' | 'contention' | 'memory'>
 
 /** What a suite makes of its cases. */
 export interface SuiteResult {
@@ -56,10 +59,17 @@ export interface CaseSections extends SuiteSections {
 export function suiteResult(manifest: RunManifest, cases: readonly JudgedCase[]): SuiteResult {
   if (manifest.suite === 'failure-recovery') return recoverySuite(cases)
   if (manifest.suite === 'burst') return burstSuite(cases)
+  if (manifest.suite === 'memory-pressure') return memorySuite(manifest, cases)
+  if (manifest.suite === 'contention') return contentionSuite(manifest, cases)
   if (manifest.suite !== 'scaling') return { sections: {}, findings: [] }
   const searches = cases.filter(({ view }) => view.plan.searchBoundsMs !== undefined)
   const scaling = scalingResult(manifest, loadsOf(cases), searches)
   return { sections: { scaling }, findings: scalingFindings(scaling) }
+}
+
+/** A store that was left out needs a server; a load that was left out, a machine that can hold it. */
+function skippedCommand(manifest: RunManifest): string {
+  return manifest.suite === 'contention' ? `${commandOf(manifest)} --start-postgres` : 'lighthouse doctor'
 }
 
 function loadsOf(cases: readonly JudgedCase[]): JudgedCase[] {
@@ -77,7 +87,10 @@ export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[]
   return {
     ...suite.sections,
     cases: loads.map(caseResult),
-    candidateRounds: cases.flatMap(({ judged }) => judged.candidate.all),
+    // A case may be of other engines alone.
+    candidateRounds: cases.flatMap(({ judged }) =>
+      judged.candidate.arm.label === candidate ? judged.candidate.all : [],
+    ),
     unknownLedger: unknown.filter((each) => each.counts).map(({ text }) => text),
     invalidRounds: loads.flatMap(({ view, judged }) =>
       judged.sorted.invalid.map((round) => ({ ...round, case: view.plan.name })),
@@ -88,7 +101,7 @@ export function caseSections(manifest: RunManifest, cases: readonly JudgedCase[]
     ],
     notAssessed: (manifest.plan.skippedCases ?? []).map(({ name, reason }) => ({
       what: `${name}, SKIPPED: ${reason}`,
-      command: 'lighthouse doctor',
+      command: skippedCommand(manifest),
     })),
   }
 }

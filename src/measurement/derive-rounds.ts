@@ -8,6 +8,7 @@ import { LighthouseError } from '../platform/errors.ts'
 import { emptyDistribution, mergeDistributions, quantile, type Distribution } from '../statistics/distribution.ts'
 import type { RoundSample } from '../statistics/quantile-interval.ts'
 import { boundOf, latencySeries, parseTarget, type LatencySeries } from '../statistics/target-expression.ts'
+import { stagePrefix, storePrefix } from './histogram-log.ts'
 import type { ExchangeCounts, InvalidRound } from './results-document.ts'
 import type { EngineArm, RoundEvidence, RunManifest } from './round-evidence.ts'
 import { isMandatory, type Profile, type Target } from './targets-file.ts'
@@ -24,6 +25,8 @@ export interface ValidRound {
   readonly series: Readonly<Record<LatencySeries, RoundSample>>
   /** Nanoseconds, by stage name. */
   readonly stages: ReadonlyMap<string, RoundSample>
+  /** What a store waits for, in microseconds, by name. */
+  readonly store: ReadonlyMap<string, RoundSample>
   /** Microseconds; empty when it was not recorded. */
   readonly lateness: Distribution
 }
@@ -196,14 +199,17 @@ function validRound({ evidence, histograms }: RoundInput): ValidRound {
   }
   const [roundTrip, delivery, serviceTime] = latencySeries.map(sample)
   const none: RoundSample = { whole: emptyDistribution, blocks: [] }
-  const stages = new Map<string, RoundSample>()
-  for (const tag of histograms.keys()) {
-    if (tag.startsWith('stage.')) stages.set(tag.slice('stage.'.length), sample(tag))
-  }
+  const named = (prefix: string): Map<string, RoundSample> =>
+    new Map(
+      [...histograms.keys()].flatMap((tag) =>
+        tag.startsWith(prefix) ? [[tag.slice(prefix.length), sample(tag)] as const] : [],
+      ),
+    )
   return {
     evidence,
     series: { roundTrip: roundTrip ?? none, delivery: delivery ?? none, serviceTime: serviceTime ?? none },
-    stages,
+    stages: named(stagePrefix),
+    store: named(storePrefix),
     lateness: wholeOf(histograms.get('lateness')),
   }
 }

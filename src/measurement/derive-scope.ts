@@ -16,8 +16,8 @@ export function scopeOf(manifest: RunManifest, candidate: ArmRounds, validRounds
   const rounds = validRounds === plan.rounds ? `${plan.rounds}` : `${validRounds} of ${plan.rounds} planned`
   const { arm } = candidate
   return [
-    `${plan.agents} agents`,
-    `${significant(plan.ratePerSecond)} exchanges/s`,
+    `${plan.agents} ${arm.transport === 'store' ? 'writers' : 'agents'}`,
+    `${significant(plan.ratePerSecond)} ${arm.transport === 'store' ? 'writes/s' : 'exchanges/s'}`,
     `${rounds} × ${durationWords(plan.roundDurationMs)}`,
     arm.transport,
     arm.host === 'url' ? 'remote engine, semantics declared' : 'loopback',
@@ -28,15 +28,18 @@ export function scopeOf(manifest: RunManifest, candidate: ArmRounds, validRounds
 
 const fullScale = 'lighthouse bench compare --profile full --agents 15000 --rate 10000 --host process'
 
-const suiteCommands: Readonly<Record<Suite, string>> = {
+/** What follows `lighthouse bench`. */
+export const suiteCommands: Readonly<Record<Suite, string>> = {
+  contention: 'contention',
   comparison: 'compare',
   scaling: 'scale',
   'failure-recovery': 'recovery',
   burst: 'burst',
+  'memory-pressure': 'memory',
 }
 
 /** The command that would run this suite again. */
-function commandOf({ suite }: RunManifest): string {
+export function commandOf({ suite }: RunManifest): string {
   return `lighthouse bench ${suiteCommands[suite]}`
 }
 
@@ -64,10 +67,12 @@ export function notAssessed(
   const covered = (kind: string): boolean =>
     invalidReason === '' &&
     targets.some((each) => each.verdict === 'NOT_DEMONSTRATED' && parseTarget(each.expression).measure.kind === kind)
-  if (plan.agents < 10_000 && !covered('agents')) {
+  // A store has no agents, and what rate it bears is this suite's own question.
+  const engines = manifest.suite !== 'contention'
+  if (engines && plan.agents < 10_000 && !covered('agents')) {
     lines.push({ what: `10,000 agents and more (this run had ${plan.agents})`, command: fullScale })
   }
-  if (plan.ratePerSecond < 10_000 && !covered('throughputPerSecond')) {
+  if (engines && plan.ratePerSecond < 10_000 && !covered('throughputPerSecond')) {
     const rate = significant(plan.ratePerSecond)
     lines.push({ what: `10,000 exchanges per second (this run offered ${rate})`, command: fullScale })
   }

@@ -141,8 +141,10 @@ function documentOf(
     plannedRounds: run.manifest.plan.rounds,
     ...(sections.cases === undefined ? {} : { cases: sections.cases }),
     ...(sections.scaling === undefined ? {} : { scaling: sections.scaling }),
+    ...(sections.contention === undefined ? {} : { contention: sections.contention }),
     ...(sections.recovery === undefined ? {} : { recovery: sections.recovery }),
     ...(sections.burst === undefined ? {} : { burst: sections.burst }),
+    ...(sections.memory === undefined ? {} : { memory: sections.memory }),
     environment: manifest.environment,
   }
 }

@@ -69,7 +69,7 @@ export const armSchema = z.strictObject({
   options: named(line),
   role: z.enum(['baseline', 'candidate']),
   host: z.enum(['thread', 'process', 'url']),
-  transport: z.enum(['websocket', 'sse', 'http']),
+  transport: z.enum(['websocket', 'sse', 'http', 'store']),
   semantics: semanticsSchema,
   semanticsBasis: z.enum(['started-by-this-run', 'declared']),
 })
@@ -196,6 +196,8 @@ const caseSchema = z.strictObject({
   rounds: count,
   searchBoundsMs: named(amount).exactOptional(),
   phases: z.array(phaseSchema).min(1).max(100).exactOptional(),
+  engines: z.array(label).min(1).max(64).exactOptional(),
+  poolSize: count.exactOptional(),
   faults: z.array(faultPlanSchema).min(1).max(100).exactOptional(),
   coordination: coordinationPlanSchema.exactOptional(),
   memory: memoryCaseSchema.exactOptional(),

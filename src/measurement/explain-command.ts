@@ -18,6 +18,8 @@ const suiteCommands: Readonly<Record<Suite, string>> = {
   scaling: 'scale',
   'failure-recovery': 'recovery',
   burst: 'burst',
+  contention: 'contention',
+  'memory-pressure': 'memory',
 }
 
 /** Null when the verdict stands or nothing is known to help. */
@@ -47,15 +49,23 @@ export function commandFor(
   if (agents > mostAgentsOrRate || ratePerSecond > mostAgentsOrRate || roundMs > longestRoundMs) return null
   const engines = has('baseline') ? ['polling', ...manifest.engines.map(labelOf)] : manifest.engines.map(labelOf)
   const scaling = manifest.suite === 'scaling'
+  // Its loads are a list of their own, which more rounds leave as it is.
+  const stores = manifest.suite === 'contention'
   const words = [
     ...['lighthouse', 'bench', suiteCommands[manifest.suite], '--profile', manifest.profile],
-    ...['--engines', engines.join(',')],
+    ...[stores ? '--stores' : '--engines', engines.join(',')],
     ...(scaling
       ? ['--agents-list', `${agents}`, '--rate-per-agent', `${Number((ratePerSecond / agents).toPrecision(6))}`]
-      : ['--agents', `${agents}`, '--rate', `${Number(ratePerSecond.toPrecision(6))}`]),
+      : stores
+        ? []
+        : ['--agents', `${agents}`, '--rate', `${Number(ratePerSecond.toPrecision(6))}`]),
     ...['--rounds', `${rounds}`, '--round-duration', durationFlag(roundMs)],
     ...otherFlags({ plan, ...manifest }),
-    ...(manifest.suite === 'failure-recovery' ? [] : hostFlags(manifest.engines)),
+    ...(manifest.suite === 'failure-recovery'
+      ? []
+      : stores
+        ? storeFlags(manifest.engines)
+        : hostFlags(manifest.engines)),
   ]
   return words.map(shellWord).join(' ')
 }
@@ -78,11 +88,20 @@ function hostFlags(engines: RunManifest['engines']): string[] {
   ]
 }
 
+/** A server of the user's own, or a throw-away one as the run had. */
+function storeFlags(engines: RunManifest['engines']): string[] {
+  const server = engines.find(({ name }) => name === 'postgres')
+  if (server === undefined) return []
+  return server.host === 'url' ? ['--store', 'URL'] : ['--start-postgres']
+}
+
 function otherFlags({ plan, engines, targets }: RunManifest): string[] {
   return [
     ...(engines.some(({ transport }) => transport === 'sse') ? ['--transport', 'sse'] : []),
     ...(plan.durability === 'os' ? [] : ['--durability', plan.durability]),
-    ...(plan.pattern === 'pairs' ? [] : ['--pattern', plan.pattern]),
+    ...(plan.pattern === 'pairs' || engines.every(({ transport }) => transport === 'store')
+      ? []
+      : ['--pattern', plan.pattern]),
     ...(plan.pacing === 'timer' ? [] : ['--pacing', plan.pacing]),
     ...(targets.source.startsWith(shippedTargets) ? [] : ['--targets', targets.source]),
   ]

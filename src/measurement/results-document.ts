@@ -3,6 +3,8 @@
  * are named in the keys. `null` means "not known or not demonstrated", never zero.
  */
 import type { BurstResult } from './burst-result.ts'
+import type { MemoryResult } from './memory-result.ts'
+import type { ContentionResult } from './contention-result.ts'
 import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Decision, TargetVerdict } from '../statistics/verdict.ts'
 
@@ -58,7 +60,7 @@ export interface EngineResult {
   readonly options: Readonly<Record<string, string>>
   readonly role: 'baseline' | 'candidate'
   readonly host: 'thread' | 'process' | 'url'
-  readonly transport: 'websocket' | 'sse' | 'http'
+  readonly transport: 'websocket' | 'sse' | 'http' | 'store'
   readonly semantics: EngineSemantics
   /** Whether the semantics were observed on an engine this run started, or declared for a remote one. */
   readonly semanticsBasis: 'started-by-this-run' | 'declared'
@@ -315,6 +317,8 @@ export interface ResultsDocument {
   readonly scaling?: ScalingResult
   readonly recovery?: RecoveryResult
   readonly burst?: BurstResult
+  readonly memory?: MemoryResult
+  readonly contention?: ContentionResult
   readonly environment: Environment
 }
 

@@ -10,9 +10,11 @@
 import { z } from 'zod'
 import { decisions, targetVerdicts } from '../statistics/verdict.ts'
 import { burstSchema } from './burst-schema.ts'
+import { memorySchema } from './memory-schema.ts'
 import { amount, caseName, count, environmentSchema, knownSchemaVersion } from './evidence-schemas.ts'
 import { label, line, reasons, text, type Holds } from './evidence-schemas.ts'
 import type { ResultsDocument } from './results-document.ts'
+import { contentionSchema } from './contention-schema.ts'
 import { caseSchema, engineSchema } from './results-engine-schema.ts'
 import { recoverySchema, scalingSchema } from './results-suite-schema.ts'
 import { suites } from './vocabulary.ts'
@@ -139,6 +141,8 @@ export const resultsSchema = z.strictObject({
   scaling: scalingSchema.exactOptional().describe('Absent unless the suite is scaling'),
   recovery: recoverySchema.exactOptional().describe('Absent unless the suite is failure-recovery'),
   burst: burstSchema.exactOptional().describe('Absent unless the suite is burst'),
+  memory: memorySchema.exactOptional().describe('Absent unless the suite is memory-pressure'),
+  contention: contentionSchema.exactOptional().describe('Absent unless the suite is contention'),
   environment: environmentSchema.describe('Where the run was made; no host name, user name or absolute path'),
 })
 

@@ -8,7 +8,7 @@ import { amount, caseName, count, label, line, named, type Holds } from './evide
 import { faultStates, growthMetrics } from './results-document.ts'
 import type { FaultResult, GrowthResult, RecoveryResult, ScalingResult } from './results-document.ts'
 
-const kneeSchema = z.strictObject({
+export const kneeSchema = z.strictObject({
   engine: label,
   agents: count,
   boundMs: amount.describe('Bound of round trip p99 in ms that a probe must stay below'),

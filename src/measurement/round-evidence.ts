@@ -133,6 +133,10 @@ export interface CasePlan {
   readonly searchBoundsMs?: Readonly<Record<string, number>>
   /** Consecutive stretches that fill each round; `ratePerSecond` is then the highest of them. */
   readonly phases?: readonly LoadPhase[]
+  /** Labels of the engines that take part; all of them by default. */
+  readonly engines?: readonly string[]
+  /** Connections of the store's pool; every writer then commits by itself. */
+  readonly poolSize?: number
   /** Done to every engine in each round, in this order. */
   readonly faults?: readonly FaultPlan[]
   /** The pattern that agents play; `ratePerSecond` is then the mean number of exchanges that it comes to. */
@@ -197,7 +201,8 @@ export interface EngineArm {
   readonly options: Readonly<Record<string, string>>
   readonly role: 'baseline' | 'candidate'
   readonly host: 'thread' | 'process' | 'url'
-  readonly transport: 'websocket' | 'sse' | 'http'
+  /** `store`: no engine; the store itself is written to and read. */
+  readonly transport: 'websocket' | 'sse' | 'http' | 'store'
   readonly semantics: EngineSemantics
   readonly semanticsBasis: 'started-by-this-run' | 'declared'
 }

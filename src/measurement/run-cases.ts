@@ -32,7 +32,8 @@ export function caseViews(manifest: RunManifest, rounds: readonly RoundInput[]):
     const own = rounds.filter(({ evidence }) => isOf(plan, evidence.round))
     const engines = manifest.engines.filter(
       ({ label, role }) =>
-        role === 'candidate' || !stopped.has(label) || own.some(({ evidence }) => evidence.engine === label),
+        plan.engines?.includes(label) !== false &&
+        (role === 'candidate' || !stopped.has(label) || own.some(({ evidence }) => evidence.engine === label)),
     )
     for (const { label } of manifest.engines) {
       const success = successShare(own.flatMap(({ evidence }) => (evidence.engine === label ? [evidence] : [])))
@@ -53,7 +54,8 @@ export function caseViews(manifest: RunManifest, rounds: readonly RoundInput[]):
 export function judgedCase(views: readonly CaseView[]): CaseView | undefined {
   const loads = views.filter(({ plan }) => plan.searchBoundsMs === undefined)
   const played = loads.findLast(({ manifest, rounds }) => {
-    const candidate = manifest.engines.at(-1)?.label
+    // A case may be of other engines alone.
+    const candidate = manifest.engines.find(({ role }) => role === 'candidate')?.label
     return rounds.some(({ evidence }) => evidence.engine === candidate)
   })
   return played ?? loads[0]

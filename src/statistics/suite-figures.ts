@@ -11,6 +11,7 @@ export interface SuiteFigure {
 }
 
 const less = (dimension: FigureDimension): SuiteFigure => ({ dimension, better: 'less' })
+const more = (dimension: FigureDimension): SuiteFigure => ({ dimension, better: 'more' })
 
 export const suiteFigures = {
   recovery: {
@@ -19,11 +20,24 @@ export const suiteFigures = {
     timeToFull: less('time'),
     metastable: less('count'),
   },
+  memory: {
+    idleBytes: less('bytes'),
+    idleRssBytes: less('bytes'),
+    residueBytes: less('bytes'),
+    lostUnderPressure: less('count'),
+    diedWithoutShedding: less('count'),
+  },
   burst: {
     degradation: less('ratio'),
     degradationP50: less('ratio'),
     recoveryTime: less('time'),
     p99: less('time'),
+  },
+  contention: {
+    factor: less('ratio'),
+    heldWritesPerMinute: more('count'),
+    smallestPool: less('count'),
+    saturationPerSecond: more('count'),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, SuiteFigure>>>>
 
