@@ -208,6 +208,22 @@ describe('steps', () => {
       { value: null, verdict: 'NOT_DEMONSTRATED', reason: 'no burst rate-1-3-1 was played' },
     ])
   })
+
+  it('share the error of the lower bound among cases, and leave no upper one where a case has none', () => {
+    const own = `${targets}
+  - { title: Own, expression: "candidate.burst.rate-1-10-1.degradation <= 10x" }
+`
+    const spread = { rounds: 8, bursts: [[10], [2]], targets: own }
+    // Eight rounds: ranks 2 and 7 at 5 % each, rank 1 at half of that.
+    const factors = derived({ ...spread, times: (second, round) => (inBurst(second) && round < 8 ? 2 + round : 1) })
+    expect(factors.targets[5]).toMatchObject({ value: 5.5, low: 3, high: 8 })
+    expect(factors.targets[1]).toMatchObject({ value: 5.5, low: 2, high: 8 })
+    const late = derived({
+      ...spread,
+      times: (second, round) => (round < 8 ? 1 : afterUntil(round % 2 ? 12 : 5)(second)),
+    })
+    expect(late.targets[3]).toMatchObject({ value: 6000, low: 0, high: null, verdict: 'MARGINAL' })
+  })
 })
 
 describe('rounds', () => {
