@@ -52,10 +52,20 @@ export function utcTimestamp(wallMs: number): string {
 
 /** `run-YYYYMMDD-HHMMSS-xxxx`, UTC and four hexadecimal digits drawn from `random`. */
 export function newRunId(wallMs: number, random: Random): string {
+  return `run-${stampedName(wallMs, random)}`
+}
+
+/** `campaign-YYYYMMDD-HHMMSS-xxxx`: several runs under one decision. */
+export function newCampaignId(wallMs: number, random: Random): string {
+  return `campaign-${stampedName(wallMs, random)}`
+}
+
+function stampedName(wallMs: number, random: Random): string {
   const { year, month, day, hour, minute, second } = civilTime(wallMs)
   const date = `${digits(year, 4)}${digits(month, 2)}${digits(day, 2)}`
   const time = `${digits(hour, 2)}${digits(minute, 2)}${digits(second, 2)}`
-  return `run-${date}-${time}-${random.below(0x1_0000).toString(16).padStart(4, '0')}`
+  return `${date}-${time}-${random.below(0x1_0000).toString(16).padStart(4, '0')}`
 }
 
 export const runIdPattern = /^run-\d{8}-\d{6}-[0-9a-f]{4}$/
+export const campaignIdPattern = /^campaign-\d{8}-\d{6}-[0-9a-f]{4}$/
