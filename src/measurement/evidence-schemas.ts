@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { coordinationEvidenceSchema, coordinationPlanSchema } from './coordination-schema.ts'
+import { endurancePlanSchema, restReadingSchema } from './rest-schema.ts'
 import { durabilities, suites, type EngineSemantics } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
 import { memoryCaseKinds, memoryMoments } from './round-evidence.ts'
@@ -171,6 +172,7 @@ export const roundEvidenceSchema = z.strictObject({
   faults: z.array(faultRecordSchema).max(100).exactOptional(),
   coordination: coordinationEvidenceSchema.exactOptional(),
   memory: z.array(memoryReadingSchema).max(10_000).exactOptional(),
+  rest: restReadingSchema.exactOptional(),
 })
 
 const faultPlanSchema = z.strictObject({ kind: label, atMs: amount, forMs: amount, untilMs: amount })
@@ -201,6 +203,7 @@ const caseSchema = z.strictObject({
   faults: z.array(faultPlanSchema).min(1).max(100).exactOptional(),
   coordination: coordinationPlanSchema.exactOptional(),
   memory: memoryCaseSchema.exactOptional(),
+  endurance: endurancePlanSchema.exactOptional(),
 })
 
 const planSchema = z.strictObject({

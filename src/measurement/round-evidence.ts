@@ -9,6 +9,7 @@
  * Of a coordination round also `pattern` (microseconds, blocks of the schedule): whole instances, from arrival to end.
  */
 import type { CoordinationEvidence, CoordinationPlan } from './coordination-evidence.ts'
+import type { EnduranceCasePlan, RestReading } from './rest-evidence.ts'
 import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
 
@@ -43,6 +44,8 @@ export interface RoundEvidence {
   readonly coordination?: CoordinationEvidence
   /** What the engine's process held when its garbage was gone, of suites that ask for it, in the order of time. */
   readonly memory?: readonly MemoryReading[]
+  /** What all processes held when the round had drained, of endurance runs. */
+  readonly rest?: RestReading
 }
 
 export const memoryMoments = ['before', 'idle', 'during', 'after'] as const
@@ -143,6 +146,8 @@ export interface CasePlan {
   readonly coordination?: CoordinationPlan
   /** What a case of the memory suite asks. */
   readonly memory?: MemoryCasePlan
+  /** Of an endurance run. */
+  readonly endurance?: EnduranceCasePlan
 }
 
 export const memoryCaseKinds = [
