@@ -166,6 +166,8 @@ export interface EngineDefinition {
   /** Throws LighthouseError('USAGE') that names the option, the value and what is allowed. */
   validateOptions(options: EngineOptions): void
   semantics(options: EngineOptions, durability: Durability): EngineSemantics
+  /** The longest, in ms, for which it keeps anything of what is over: exchanges, polls. Absent: nothing is kept for a time. */
+  longestTtlMs?(options: EngineOptions): number
   startServer(config: ServerConfig): Promise<EngineServer>
   createClient(config: ClientConfig): EngineClient
 }

@@ -5,6 +5,7 @@
  */
 import type { ClientConfig, EngineSemantics } from '../engines/engine.ts'
 import { loadEngine } from '../engines/registry.ts'
+import { readProcess, type ProcessReading } from '../measurement/process-reading.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { servePeer } from '../platform/peer.ts'
 import { LoadSession, type WarmUpReport } from './load-session.ts'
@@ -77,6 +78,10 @@ const parent = servePeer({
   },
   async pause(): Promise<void> {
     await running().pause()
+  },
+  /** What this host holds when its garbage is gone. */
+  rest(): Promise<ProcessReading> {
+    return readProcess()
   },
   /** Answered at once; the round under way then ends with a report marked as interrupted. */
   abort(): void {

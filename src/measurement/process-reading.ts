@@ -10,6 +10,7 @@
 import { readdirSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { startedAtMs } from '../platform/clock.ts'
 
 export interface ProcessReading {
   /** Wall clock of its start: another value is another process. */
@@ -34,7 +35,7 @@ export async function readProcess(): Promise<ProcessReading> {
   const statistics: ReturnType<typeof getHeapStatistics> & { readonly total_allocated_bytes?: number } =
     getHeapStatistics()
   return {
-    startedAtMs: Math.round(performance.timeOrigin),
+    startedAtMs: startedAtMs(),
     heapUsedBytes: heapUsed,
     heapLimitBytes: statistics.heap_size_limit,
     externalBytes: external,

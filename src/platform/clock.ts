@@ -46,6 +46,11 @@ export const systemScheduler: Scheduler = {
   },
 }
 
+/** Wall-clock milliseconds of the start of this process, or of this thread. */
+export function startedAtMs(): number {
+  return Math.round(performance.timeOrigin)
+}
+
 /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

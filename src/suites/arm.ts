@@ -8,6 +8,7 @@ import { maximumStages } from '../load/coordination.ts'
 import type { LoadStartAnswer, LoadStartRequest, MarkRequest, RoundStart } from '../load/load-host.ts'
 import type { RoundPlan, RoundProgress, RoundReport } from '../load/round-plan.ts'
 import { noiseBetween, readMachineCpu, type MachineNoise } from '../measurement/machine-noise.ts'
+import type { ProcessReading } from '../measurement/process-reading.ts'
 import type { EngineArm, ResourceSummary, RoundAudit, RoundEvidence } from '../measurement/round-evidence.ts'
 import { entryModule } from '../platform/modules.ts'
 import { startPeer, type Peer } from '../platform/peer.ts'
@@ -42,6 +43,8 @@ export interface PlayedRound {
 /** Connecting 15,000 agents takes seconds; a minute is a failure. */
 const connectTimeoutMs = 120_000
 const controlTimeoutMs = 15_000
+/** Two collections of a large heap. */
+const restTimeoutMs = 30_000
 /** What the end of a stage may be told after its deadline. */
 const stageSlackMs = 200
 
@@ -175,6 +178,11 @@ export class Arm {
   /** Exchanges of the round under way that were sent and are not resolved. */
   async openExchanges(): Promise<number> {
     return (await this.load.request('open', null, controlTimeoutMs)) as number
+  }
+
+  /** What the load's own process holds when its garbage is gone. */
+  async loadAtRest(): Promise<ProcessReading> {
+    return (await this.load.request('rest', null, restTimeoutMs)) as ProcessReading
   }
 
   /** Stops background traffic until the next round. */

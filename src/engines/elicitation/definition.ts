@@ -2,6 +2,7 @@
  * The elicitation engine as the registry sees it: questions are pushed to agents, answers pushed back.
  */
 import type { EngineDefinition } from '../engine.ts'
+import { defaultLimits } from './machine-ports.ts'
 import { optionHelp, parseOptions } from './options.ts'
 import { elicitationSemantics } from './semantics.ts'
 import { createElicitationClient } from './elicitation-client.ts'
@@ -15,6 +16,7 @@ export const elicitationEngine: EngineDefinition = {
     parseOptions(options)
   },
   semantics: (_options, durability) => elicitationSemantics(durability),
+  longestTtlMs: () => defaultLimits.retentionMs,
   async startServer(config) {
     const { startElicitationServer } = await import('./server.ts')
     return startElicitationServer(config)

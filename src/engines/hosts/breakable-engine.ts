@@ -9,6 +9,7 @@ import { makeScratchFolder } from '../../platform/scratch.ts'
 import type { ServerConfig } from '../engine.ts'
 import type { Failpoint } from '../event-store/failpoints.ts'
 import type { SettledMemory } from '../../measurement/settled-memory.ts'
+import type { EngineAtRest } from './engine-host.ts'
 import { startEngine, type RunningEngine, type StartedEngine } from './running-engine.ts'
 
 /** Two collections of a large heap beside a full load. */
@@ -106,6 +107,11 @@ export class BreakableEngine implements RunningEngine {
   /** Two major collections, then a reading. Throws ENVIRONMENT unless it was started with `settlingFlags`. */
   async settle(): Promise<SettledMemory> {
     return (await this.up().ask('settle', null, settleTimeoutMs)) as SettledMemory
+  }
+
+  /** The same with handles and the store's log, in any process. */
+  async rest(): Promise<EngineAtRest> {
+    return (await this.up().ask('rest', null, settleTimeoutMs)) as EngineAtRest
   }
 
   /** On the same port and store, with other flags of Node if given. Throws ENGINE_START when it does not come up. */

@@ -2,6 +2,7 @@
  * Entry module of an engine's own thread or process: starts one engine server, samples its resources, and
  * answers the suite's questions about it. Several requests a round at most; nothing per exchange.
  */
+import { readProcess, type ProcessReading } from '../../measurement/process-reading.ts'
 import { startResourceSampler, type ResourceSampler } from '../../measurement/resource-sampler.ts'
 import type { ResourceSummary } from '../../measurement/round-evidence.ts'
 import { settledMemory, type SettledMemory } from '../../measurement/settled-memory.ts'
@@ -26,6 +27,12 @@ export interface EngineStartAnswer {
 export interface EngineReading {
   readonly stats: EngineStats
   readonly resources: ResourceSummary
+}
+
+export interface EngineAtRest {
+  readonly process: ProcessReading
+  readonly openConnections: number
+  readonly walBytes: number | null
 }
 
 let server: EngineServer | null = null
@@ -61,6 +68,12 @@ servePeer({
   /** What the process holds when its garbage is gone; see BreakableStart. */
   settle(): Promise<SettledMemory> {
     return settledMemory()
+  },
+  /** The same with everything else that an endurance run follows. */
+  async rest(): Promise<EngineAtRest> {
+    const process = await readProcess()
+    const { openConnections, walBytes } = running().gauges()
+    return { process, openConnections, walBytes }
   },
   /** Holds the event loop, as a long computation in an application would. */
   stall(payload): void {

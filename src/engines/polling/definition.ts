@@ -22,6 +22,7 @@ function define(mode: PollingMode): EngineDefinition {
       pollingOptions(options, mode)
     },
     semantics: (_options, durability) => semantics(durability),
+    longestTtlMs: (options) => pollingOptions(options, mode).timeoutMs,
     async startServer(config) {
       const { startPollingServer } = await import('./start-server.ts')
       const options = pollingOptions(config.options, mode)
