@@ -51,10 +51,15 @@ export interface RoundPlan {
   readonly lateAnswers?: LateAnswerPlan
 }
 
-/** Agents 0 … `agents`−1 answer `delayMs` after a question reached them; not at all if its deadline has passed by then. */
+/**
+ * Agents 0 … `agents`−1 answer `delayMs` after a question reached them; not at all if its deadline has passed by then. Only questions that
+ * reach them from `fromMs` to before `untilMs` of the round, where these are given.
+ */
 export interface LateAnswerPlan {
   readonly agents: number
   readonly delayMs: number
+  readonly fromMs?: number
+  readonly untilMs?: number
 }
 
 export interface RoundReport {

@@ -183,10 +183,15 @@ export class RoundRun implements InstanceSender {
     this.deliveredAtNs[exchange] = nowNs
     const fromNs = this.countedFromNs[exchange] as number
     this.recorders.delivery.record(this.recorders.blockOf(this.filedAtNs[exchange] as number), (nowNs - fromNs) / 1000)
+    if (this.late !== null && this.isLate(recipient, nowNs)) this.late.keep(exchange, recipient)
+    else this.answer(exchange, recipient, nowNs)
+  }
+
+  private isLate(recipient: number, nowNs: number): boolean {
     const { lateAnswers } = this.setup.plan
-    if (this.late !== null && lateAnswers !== undefined && recipient < lateAnswers.agents) {
-      this.late.keep(exchange, recipient)
-    } else this.answer(exchange, recipient, nowNs)
+    if (lateAnswers === undefined || recipient >= lateAnswers.agents) return false
+    const { fromMs = 0, untilMs = Infinity } = lateAnswers
+    return nowNs >= fromMs * 1e6 && nowNs < untilMs * 1e6
   }
 
   private answer(exchange: number, recipient: number, nowNs: number): void {

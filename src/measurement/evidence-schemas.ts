@@ -175,7 +175,13 @@ export const roundEvidenceSchema = z.strictObject({
   rest: restReadingSchema.exactOptional(),
 })
 
-const faultPlanSchema = z.strictObject({ kind: label, atMs: amount, forMs: amount, untilMs: amount })
+const faultPlanSchema = z.strictObject({
+  kind: label,
+  atMs: amount,
+  forMs: amount,
+  untilMs: amount,
+  late: z.strictObject({ agents: count, delayMs: amount, forMs: amount }).exactOptional(),
+})
 const phaseSchema = z.strictObject({ durationMs: amount, agents: count, ratePerSecond: amount })
 
 const memoryCaseSchema = z.strictObject({

@@ -74,6 +74,8 @@ export interface FaultPlan {
   readonly forMs: number
   /** The aftermath is followed until here. */
   readonly untilMs: number
+  /** Of a fault of the agents: `agents` of them keep their answers back for `delayMs`, from the injection for `forMs`. */
+  readonly late?: { readonly agents: number; readonly delayMs: number; readonly forMs: number }
 }
 
 /** A fault as it happened; ms from the round's zero. */

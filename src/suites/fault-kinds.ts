@@ -5,20 +5,29 @@ import { crash, crashAt, gracefulStop, pause, stall } from './process-faults.ts'
 import { diskFull, storeLocked } from './store-faults.ts'
 import { delay } from '../platform/clock.ts'
 
-/** More load than before for a while. The load itself is in the phases of the round; here are only the moments. */
-function overload(loadFactor: number): FaultKind {
+/** Faults of the load and of the agents are in the plan of the round; here are only their moments. */
+function planned(summary: string, shownBy: string, load: Pick<FaultKind, 'loadFactor' | 'atOnce' | 'late'>): FaultKind {
   return {
-    summary: `${loadFactor} times the load`,
+    summary,
     network: false,
-    loadFactor,
+    ...load,
     async run({ injected, healed, signal }, forMs) {
       injected()
       await delay(forMs, signal)
       healed()
-      return { bit: true, shownBy: `${loadFactor} times the load was offered for ${forMs} ms` }
+      return { bit: true, shownBy: `${shownBy} for ${forMs} ms` }
     },
   }
 }
+
+function overload(loadFactor: number): FaultKind {
+  return planned(`${loadFactor} times the load`, `${loadFactor} times the load was offered`, { loadFactor })
+}
+
+/** Beyond the deadline of every workload that a command accepts. */
+const neverMs = 86_400_000
+const atOnce = 1000
+const muteMs = 500
 
 export const faultKinds = {
   crash: { summary: 'SIGKILL, started again after the outage', network: false, run: crash },
@@ -77,6 +86,17 @@ export const faultKinds = {
   'overload-2': overload(2),
   'overload-5': overload(5),
   'overload-10': overload(10),
+  'slow-agents': planned('a fifth of the agents answers after two seconds', 'a fifth of the agents answered late', {
+    late: { share: 0.2, delayMs: 2000 },
+  }),
+  'mute-agents': planned('a fifth of the agents answers nothing', 'a fifth of the agents answered nothing', {
+    late: { share: 0.2, delayMs: neverMs },
+  }),
+  'thundering-expiry': planned(
+    `${atOnce} questions at once that nobody answers, and so as many deadlines`,
+    `${atOnce} questions were asked at once and not answered; watched`,
+    { atOnce, late: { share: 1, delayMs: neverMs, forMs: muteMs } },
+  ),
   'disk-full': { summary: 'no file of the engine can grow', network: false, tool: 'prlimit', run: diskFull },
   'store-locked': { summary: 'another process holds the write lock of the store', network: false, run: storeLocked },
 } as const satisfies Readonly<Record<string, FaultKind>>

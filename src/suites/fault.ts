@@ -33,6 +33,10 @@ export interface FaultKind {
   readonly tool?: string
   /** The rate during the fault over that before it. */
   readonly loadFactor?: number
+  /** Exchanges that are asked at once when the fault begins. */
+  readonly atOnce?: number
+  /** The share of the agents that keep their answers back: beyond every deadline, or for a time; throughout, or only at the beginning. */
+  readonly late?: { readonly share: number; readonly delayMs: number; readonly forMs?: number }
   /** Over as soon as it is done; nothing is held. */
   readonly instant?: true
   /** Injects, holds for `forMs`, heals. */

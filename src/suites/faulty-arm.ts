@@ -80,7 +80,7 @@ class FaultyArm implements PlayableArm {
     const records = this.injectAll(started.promise)
     // The round goes on whatever a fault does; its failure is told when the round is over.
     records.catch(() => undefined)
-    const played = await this.arm.play(plan, started.resolve)
+    const played = await this.arm.play(this.withLateAnswers(plan), started.resolve)
     const faults = await records
     const { evidence } = played
     const blunt = faults.filter(({ bit }) => !bit)
@@ -90,6 +90,14 @@ class FaultyArm implements PlayableArm {
 
   abort(): Promise<void> {
     return this.arm.abort()
+  }
+
+  /** What agents do wrong is the load's own part of a fault. */
+  private withLateAnswers(plan: RoundPlan): RoundPlan {
+    const fault = this.script.faults.find(({ late }) => late !== undefined)
+    if (fault?.late === undefined) return plan
+    const { agents, delayMs, forMs } = fault.late
+    return { ...plan, lateAnswers: { agents, delayMs, fromMs: fault.atMs, untilMs: fault.atMs + forMs } }
   }
 
   async close(): Promise<void> {

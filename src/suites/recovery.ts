@@ -87,15 +87,25 @@ function timelineOf(group: readonly FaultName[], sizes: RecoverySizes, uniform: 
     const forMs = instant ? 0 : sizes.faultMs
     const afterMs = instant && sizes.together ? sizes.afterMs / 2 : sizes.afterMs
     const untilMs = Math.ceil((atMs + forMs + afterMs) / 1000) * 1000
-    plans.push({ kind, atMs, forMs, untilMs })
+    plans.push({ kind, atMs, forMs, untilMs, ...lateOf(kind, sizes.agents, forMs) })
     freeMs = untilMs
   }
   return plans
 }
 
+function lateOf(kind: FaultName, agents: number, forMs: number): Pick<FaultPlan, 'late'> {
+  const late = faultKind(kind)?.late
+  if (late === undefined) return {}
+  return {
+    late: { agents: Math.max(2, Math.round(agents * late.share)), delayMs: late.delayMs, forMs: late.forMs ?? forMs },
+  }
+}
+
+/** In this time all that is asked at once is due: short for a deadline, long enough to be sent. */
+const atOnceWithinMs = 50
+
 /** Null when no fault is one of the load. */
 function phasesOf(faults: readonly FaultPlan[], sizes: RecoverySizes, roundDurationMs: number): LoadPhase[] | null {
-  if (faults.every(({ kind }) => faultKind(kind)?.loadFactor === undefined)) return null
   const { agents, ratePerSecond } = sizes
   const phases: LoadPhase[] = []
   let fromMs = 0
@@ -104,11 +114,16 @@ function phasesOf(faults: readonly FaultPlan[], sizes: RecoverySizes, roundDurat
     fromMs = toMs
   }
   for (const { kind, atMs, forMs } of faults) {
-    const { loadFactor } = faultKind(kind) ?? {}
-    if (loadFactor === undefined) continue
-    until(atMs, 1)
-    until(atMs + forMs, loadFactor)
+    const { loadFactor, atOnce } = faultKind(kind) ?? {}
+    if (loadFactor !== undefined) {
+      until(atMs, 1)
+      until(atMs + forMs, loadFactor)
+    } else if (atOnce !== undefined) {
+      until(atMs, 1)
+      until(atMs + atOnceWithinMs, atOnce / (atOnceWithinMs / 1000) / ratePerSecond)
+    }
   }
+  if (phases.length === 0) return null
   until(roundDurationMs, 1)
   return phases
 }

@@ -1,6 +1,7 @@
 /** Recipients that answer late or not at all, on virtual time: when answers leave, who gives them, and what the round makes of it. */
 import { describe, expect, it } from 'vitest'
 import { LateAnswers } from '../../../src/load/late-answers.ts'
+import type { LateAnswerPlan } from '../../../src/load/round-plan.ts'
 import { RoundRun } from '../../../src/load/round-run.ts'
 import type { ClientHandlers } from '../../../src/engines/engine.ts'
 import { MemoryEngine } from './memory-engine.ts'
@@ -55,7 +56,7 @@ describe('answers that are kept back', () => {
 })
 
 describe('a round whose recipients are late', () => {
-  async function played(lateAnswers: { agents: number; delayMs: number }) {
+  async function played(lateAnswers: LateAnswerPlan) {
     const time = new VirtualTime()
     const rounds: RoundRun[] = []
     const handlers: ClientHandlers = {
@@ -101,6 +102,19 @@ describe('a round whose recipients are late', () => {
     }
     expect(late).toBeGreaterThan(50)
     expect(late).toBeLessThan(recipients.length)
+  })
+
+  it('is late only for what was delivered within its window', async () => {
+    const { times, recipients } = await played({ agents: 10, delayMs: 700, fromMs: 500, untilMs: 900 })
+    const late = [...recipients.keys()].filter(
+      (exchange) => (times.answeredAtNs[exchange] ?? 0) > (times.deliveredAtNs[exchange] ?? 0),
+    )
+    const within = [...recipients.keys()].filter((exchange) => {
+      const deliveredMs = (times.deliveredAtNs[exchange] ?? 0) / 1e6
+      return deliveredMs >= 500 && deliveredMs < 900
+    })
+    expect(late).toEqual(within)
+    expect(late.length).toBeGreaterThan(30)
   })
 
   it('times out exactly what agents were asked that answer after the deadline, and loses nothing', async () => {

@@ -48,6 +48,23 @@ describe('the plan of a recovery run', () => {
     expect(planRecovery(sizes, labels, 'a')).toEqual(planRecovery(sizes, labels, 'a'))
   })
 
+  it('plans what is of the load: its rate, what is asked at once, who answers late and when', () => {
+    const faults = ['overload-5', 'thundering-expiry', 'slow-agents', 'crash'] as const
+    const { cases } = planRecovery({ ...sizes, faults, repeat: 1 }, labels, 's')
+    const [overload, expiry, slow, crash] = cases
+    const at = (index: number) => cases[index]?.faults?.[0]?.atMs ?? 0
+    expect(overload?.phases).toEqual([
+      { durationMs: at(0), agents: 20, ratePerSecond: 100 },
+      { durationMs: 2000, agents: 20, ratePerSecond: 500 },
+      { durationMs: (overload?.roundDurationMs ?? 0) - at(0) - 2000, agents: 20, ratePerSecond: 100 },
+    ])
+    // A thousand within 50 ms.
+    expect(expiry?.phases?.[1]).toEqual({ durationMs: 50, agents: 20, ratePerSecond: 20_000 })
+    expect(expiry?.faults?.[0]?.late).toEqual({ agents: 20, delayMs: 86_400_000, forMs: 500 })
+    expect(slow?.faults?.[0]?.late).toEqual({ agents: 4, delayMs: 2000, forMs: 2000 })
+    expect([slow?.phases, crash?.phases, crash?.faults?.[0]?.late]).toEqual([undefined, undefined, undefined])
+  })
+
   it('puts all faults into one round, one after the other, where seconds must do', () => {
     const { cases } = planRecovery({ ...sizes, together: true, repeat: 1 }, labels, 's')
     expect(cases.map(({ name, rounds }) => [name, rounds])).toEqual([
