@@ -102,7 +102,10 @@ function workloadOf(flags: ComparisonFlags, settings: Settings): Workload {
 }
 
 /** A bare name is one of the shipped workloads; anything with a dot or a slash is a file. */
-function workloadText(nameOrFile: string): [text: string, file: string] {
+export function workloadText(
+  nameOrFile: string,
+  shipped: readonly string[] = ['pairs', 'ring'],
+): [text: string, file: string] {
   const isName = /^[a-z0-9-]+$/.test(nameOrFile)
   const path = isName ? fileURLToPath(shippedFile(`fixtures/workloads/${nameOrFile}.yaml`)) : nameOrFile
   try {
@@ -111,7 +114,9 @@ function workloadText(nameOrFile: string): [text: string, file: string] {
     throw new LighthouseError('USAGE', `the workload ${nameOrFile} cannot be read`, {
       cause,
       suggestions: [
-        isName ? 'Shipped workloads are pairs and ring; a file needs its ending, e.g. mine.yaml.' : 'Check the path.',
+        isName
+          ? `Shipped workloads are ${shipped.join(', ')}; a file needs its ending, e.g. mine.yaml.`
+          : 'Check the path.',
       ],
     })
   }

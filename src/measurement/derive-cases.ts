@@ -9,6 +9,7 @@ import { memorySuite } from './derive-memory.ts'
 import { generatorOf } from './derive-generator.ts'
 import type { ArmRounds, SortedRounds } from './derive-rounds.ts'
 import { contentionSuite } from './derive-contention.ts'
+import { coordinationSuite } from './derive-coordination.ts'
 import { recoverySuite } from './derive-recovery.ts'
 import { scalingResult } from './derive-scaling.ts'
 import { commandOf } from './derive-scope.ts'
@@ -33,7 +34,10 @@ export interface JudgedCase {
 }
 
 /** The part of the document that belongs to one suite. */
-export type SuiteSections = Pick<ResultsDocument, 'scaling' | 'recovery' | 'burst' | 'contention' | 'memory'>
+export type SuiteSections = Pick<
+  ResultsDocument,
+  'scaling' | 'recovery' | 'burst' | 'contention' | 'memory' | 'coordination'
+>
 
 /** What a suite makes of its cases. */
 export interface SuiteResult {
@@ -61,6 +65,7 @@ export function suiteResult(manifest: RunManifest, cases: readonly JudgedCase[])
   if (manifest.suite === 'burst') return burstSuite(cases)
   if (manifest.suite === 'memory-pressure') return memorySuite(manifest, cases)
   if (manifest.suite === 'contention') return contentionSuite(manifest, cases)
+  if (manifest.suite === 'coordination') return coordinationSuite(cases)
   if (manifest.suite !== 'scaling') return { sections: {}, findings: [] }
   const searches = cases.filter(({ view }) => view.plan.searchBoundsMs !== undefined)
   const scaling = scalingResult(manifest, loadsOf(cases), searches)

@@ -5,6 +5,7 @@
  * two records of one attempt) are errors, because no figure could be derived from them.
  */
 import { LighthouseError } from '../platform/errors.ts'
+import { coordinationContradictions } from './coordination-checks.ts'
 import { emptyDistribution, mergeDistributions, quantile, type Distribution } from '../statistics/distribution.ts'
 import type { RoundSample } from '../statistics/quantile-interval.ts'
 import { boundOf, latencySeries, parseTarget, type LatencySeries } from '../statistics/target-expression.ts'
@@ -27,6 +28,8 @@ export interface ValidRound {
   readonly stages: ReadonlyMap<string, RoundSample>
   /** What a store waits for, in microseconds, by name. */
   readonly store: ReadonlyMap<string, RoundSample>
+  /** Whole instances of a coordination pattern, in microseconds; empty where none was played. */
+  readonly pattern: RoundSample
   /** Microseconds; empty when it was not recorded. */
   readonly lateness: Distribution
 }
@@ -176,7 +179,7 @@ function countContradictions({ counts, audit }: RoundEvidence): string[] {
 
 function sampleContradictions({ evidence, histograms }: RoundInput): string[] {
   const { counts, samples } = evidence
-  const reasons: string[] = []
+  const reasons = coordinationContradictions(evidence.coordination, wholeOf(histograms.get('pattern')).n)
   if (samples.negative !== 0) reasons.push(`${samples.negative} durations were negative: two clocks disagree.`)
   if (samples.outOfRange !== 0) reasons.push(`${samples.outOfRange} durations were longer than the histograms hold.`)
   for (const name of ['roundTrip', 'serviceTime'] as const) {
@@ -186,7 +189,9 @@ function sampleContradictions({ evidence, histograms }: RoundInput): string[] {
     }
   }
   const delivered = wholeOf(histograms.get('delivery')).n
-  if (delivered > counts.scheduled || delivered < counts.completed) {
+  // A question may reach its recipient although its requester withdrew it.
+  const withdrawn = evidence.coordination?.withdrawals.withdrawn ?? 0
+  if (delivered > counts.scheduled + withdrawn || delivered < counts.completed) {
     reasons.push(`The histogram delivery holds ${delivered} samples for ${counts.completed} completed exchanges.`)
   }
   return reasons
@@ -210,6 +215,7 @@ function validRound({ evidence, histograms }: RoundInput): ValidRound {
     series: { roundTrip: roundTrip ?? none, delivery: delivery ?? none, serviceTime: serviceTime ?? none },
     stages: named(stagePrefix),
     store: named(storePrefix),
+    pattern: sample('pattern'),
     lateness: wholeOf(histograms.get('lateness')),
   }
 }

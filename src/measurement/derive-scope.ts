@@ -31,6 +31,7 @@ const fullScale = 'lighthouse bench compare --profile full --agents 15000 --rate
 /** What follows `lighthouse bench`. */
 export const suiteCommands: Readonly<Record<Suite, string>> = {
   contention: 'contention',
+  coordination: 'coordination',
   comparison: 'compare',
   scaling: 'scale',
   'failure-recovery': 'recovery',

@@ -144,6 +144,7 @@ function documentOf(
     ...(sections.contention === undefined ? {} : { contention: sections.contention }),
     ...(sections.recovery === undefined ? {} : { recovery: sections.recovery }),
     ...(sections.burst === undefined ? {} : { burst: sections.burst }),
+    ...(sections.coordination === undefined ? {} : { coordination: sections.coordination }),
     ...(sections.memory === undefined ? {} : { memory: sections.memory }),
     environment: manifest.environment,
   }

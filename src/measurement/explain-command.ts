@@ -19,6 +19,7 @@ const suiteCommands: Readonly<Record<Suite, string>> = {
   'failure-recovery': 'recovery',
   burst: 'burst',
   contention: 'contention',
+  coordination: 'coordination',
   'memory-pressure': 'memory',
 }
 

@@ -5,6 +5,7 @@
 import type { BurstResult } from './burst-result.ts'
 import type { MemoryResult } from './memory-result.ts'
 import type { ContentionResult } from './contention-result.ts'
+import type { CoordinationResult } from './coordination-result.ts'
 import type { EngineSemantics, Suite } from './vocabulary.ts'
 import type { Decision, TargetVerdict } from '../statistics/verdict.ts'
 
@@ -319,6 +320,7 @@ export interface ResultsDocument {
   readonly burst?: BurstResult
   readonly memory?: MemoryResult
   readonly contention?: ContentionResult
+  readonly coordination?: CoordinationResult
   readonly environment: Environment
 }
 

@@ -11,7 +11,7 @@ import type { CaseResult, EngineResult, SeriesResult } from './results-document.
 /** Between 0 and 1. */
 const share = amount.max(1)
 
-const intervalSchema = z.tuple([amount.nullable(), amount.nullable()]).meta({
+export const intervalSchema = z.tuple([amount.nullable(), amount.nullable()]).meta({
   id: 'Interval',
   description: 'Low and high end of a two-sided 95 % interval in ms; null: the samples give no bound on that side',
 })

@@ -15,6 +15,7 @@ import { amount, caseName, count, environmentSchema, knownSchemaVersion } from '
 import { label, line, reasons, text, type Holds } from './evidence-schemas.ts'
 import type { ResultsDocument } from './results-document.ts'
 import { contentionSchema } from './contention-schema.ts'
+import { coordinationResultSchema } from './coordination-result-schema.ts'
 import { caseSchema, engineSchema } from './results-engine-schema.ts'
 import { recoverySchema, scalingSchema } from './results-suite-schema.ts'
 import { suites } from './vocabulary.ts'
@@ -143,6 +144,7 @@ export const resultsSchema = z.strictObject({
   burst: burstSchema.exactOptional().describe('Absent unless the suite is burst'),
   memory: memorySchema.exactOptional().describe('Absent unless the suite is memory-pressure'),
   contention: contentionSchema.exactOptional().describe('Absent unless the suite is contention'),
+  coordination: coordinationResultSchema.exactOptional().describe('Absent unless the suite is coordination'),
   environment: environmentSchema.describe('Where the run was made; no host name, user name or absolute path'),
 })
 

@@ -18,6 +18,14 @@ export interface EngineSemantics {
   readonly expiry: 'engine' | 'client'
 }
 
-export const suites = ['comparison', 'scaling', 'failure-recovery', 'burst', 'memory-pressure', 'contention'] as const
+export const suites = [
+  'comparison',
+  'scaling',
+  'failure-recovery',
+  'burst',
+  'memory-pressure',
+  'contention',
+  'coordination',
+] as const
 /** The question a run puts to its engines. */
 export type Suite = (typeof suites)[number]

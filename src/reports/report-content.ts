@@ -14,6 +14,7 @@ import {
 } from '../measurement/results-document.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { burstSections } from './burst-section.ts'
+import { coordinationSections } from './coordination-section.ts'
 import { engineSection } from './engine-section.ts'
 import { recoverySections } from './recovery-section.ts'
 import { savingSection } from './saving-section.ts'
@@ -46,6 +47,7 @@ export function reportContent(results: ResultsDocument): ReportContent {
       ...scalingSections(results),
       ...recoverySections(results),
       ...burstSections(results),
+      ...coordinationSections(results),
       engineSection(results),
       ...results.engines.flatMap(stageSection),
       savingSection(results),

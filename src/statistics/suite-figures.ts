@@ -39,6 +39,14 @@ export const suiteFigures = {
     smallestPool: less('count'),
     saturationPerSecond: more('count'),
   },
+  coordination: {
+    p50: less('time'),
+    p95: less('time'),
+    p99: less('time'),
+    failed: less('ratio'),
+    fairness: more('ratio'),
+    worstToMedian: less('ratio'),
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, SuiteFigure>>>>
 
 export const figureSections = Object.keys(suiteFigures)

@@ -99,7 +99,7 @@ interface Declaration {
     RunManifest['plan'],
     'agents' | 'ratePerSecond' | 'rounds' | 'minimumRounds' | 'roundDurationMs' | 'order'
   > &
-    Partial<Pick<RunManifest['plan'], 'cases' | 'skippedCases'>>
+    Partial<Pick<RunManifest['plan'], 'cases' | 'skippedCases' | 'pattern' | 'payloadBytes' | 'deadlineMs'>>
 }
 
 interface ManifestParts extends Declaration {
@@ -119,7 +119,6 @@ function manifestOf(request: SuiteRequest, parts: ManifestParts): RunManifest {
     startedAt: utcTimestamp(parts.startedAtMs),
     seed: request.seed,
     plan: {
-      ...parts.sizes,
       warmupMs: request.warmupMs,
       deadlineMs: workload.deadlineMs,
       pattern: workload.pattern,
@@ -127,6 +126,7 @@ function manifestOf(request: SuiteRequest, parts: ManifestParts): RunManifest {
       pacing: request.pacing,
       loadModel: 'open',
       durability: request.durability,
+      ...parts.sizes,
     },
     engines: parts.engines,
     targets: { source: request.targets.source, sha256: targetsSha256(request.targets.items) },
