@@ -4,6 +4,7 @@
 import { readSettings } from '../command-flags.ts'
 import type { SuiteNeeds } from '../measurement/doctor-document.ts'
 import { suiteNeeds } from '../suites/requirements.ts'
+import { burstRequest } from './burst-request.ts'
 import { comparisonRequest } from './comparison-request.ts'
 import { recoveryRequest } from './recovery-request.ts'
 import { scalingRequest } from './scaling-request.ts'
@@ -19,6 +20,7 @@ export function needsOfProfiles(profiles: readonly ProfileName[], projectFolder:
       comparison: comparisonRequest(flags, settings, projectFolder),
       scaling: scalingRequest(flags, settings, projectFolder),
       recovery: recoveryRequest(flags, settings, projectFolder),
+      burst: burstRequest(flags, settings, projectFolder),
     })
   })
 }

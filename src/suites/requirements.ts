@@ -12,9 +12,11 @@ import type { ToolName } from '../measurement/machine-tools.ts'
 import type { Profile } from '../measurement/targets-file.ts'
 import type { Suite } from '../measurement/vocabulary.ts'
 import { drainGraceMs } from './arm-timing.ts'
+import { estimateBurst, planBurst } from './burst.ts'
 import { estimateDiskBytes, estimateMs, sharedPoolDescriptors } from './comparison-plan.ts'
 import { faultKind } from './fault-kinds.ts'
 import { estimateRecovery, planRecovery } from './recovery.ts'
+import type { BurstRequest } from './run-burst.ts'
 import type { ComparisonRequest } from './run-comparison.ts'
 import type { SuiteRequest } from './run-frame.ts'
 import type { RecoveryRequest } from './run-recovery.ts'
@@ -26,6 +28,7 @@ export interface SuiteRequests {
   readonly comparison: ComparisonRequest
   readonly scaling: ScalingRequest
   readonly recovery: RecoveryRequest
+  readonly burst: BurstRequest
 }
 
 type Row = Omit<SuiteNeeds, 'suite' | 'command' | 'profile' | 'cores' | 'latenessBoundMs'>
@@ -54,6 +57,12 @@ const table: readonly {
     command: 'lighthouse bench recovery',
     request: ({ recovery }) => recovery,
     row: ({ recovery }) => recoveryRow(recovery),
+  },
+  {
+    suite: 'burst',
+    command: 'lighthouse bench burst',
+    request: ({ burst }) => burst,
+    row: ({ burst }) => burstRow(burst),
   },
 ]
 
@@ -160,6 +169,33 @@ function recoveryRow(request: RecoveryRequest): Row {
     storeBytes:
       arms.length * storeOf((control?.rounds ?? 0) * (control?.roundDurationMs ?? 0)) +
       brokenAtOnce * storeOf(longestMs),
+    durationMs,
+    optionalTools: [],
+  }
+}
+
+/** All engines are up throughout; a store grows over all cases. */
+function burstRow(request: BurstRequest): Row {
+  const { arms, sizes, seed, warmupMs, workload, host } = request
+  const plan = planBurst(
+    sizes,
+    arms.map(({ label }) => label),
+    seed,
+  )
+  const grace = arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
+  const { durationMs, diskBytes } = estimateBurst(plan, grace, sizes, warmupMs)
+  const exchanges = plan.cases.reduce((sum, { phases, rounds, ratePerSecond, roundDurationMs }) => {
+    const stretches = phases ?? [{ ratePerSecond, durationMs: roundDurationMs }]
+    const ofRound = stretches.reduce((all, each) => all + (each.ratePerSecond * each.durationMs) / 1000, 0)
+    return sum + rounds * ofRound
+  }, 0)
+  return {
+    levels: [levelNeeds(sizes.agents, arms.length, host)],
+    host,
+    enginesAtOnce: arms.length,
+    proxiesAtOnce: 0,
+    outputBytes: diskBytes,
+    storeBytes: arms.length * storeBytes(request, exchanges, workload.payloadBytes),
     durationMs,
     optionalTools: [],
   }

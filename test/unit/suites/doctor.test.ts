@@ -320,7 +320,7 @@ describe('the table of needs', () => {
   })
 
   it('asks for more at every profile', () => {
-    for (const suite of ['comparison', 'scaling']) {
+    for (const suite of ['comparison', 'scaling', 'burst']) {
       const sizes = needs.filter((each) => each.suite === suite)
       for (const [index, each] of sizes.slice(1).entries()) {
         expect(each.durationMs).toBeGreaterThan(sizes[index]?.durationMs ?? Infinity)
