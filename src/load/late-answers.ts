@@ -4,6 +4,7 @@
  * planned, never earlier.
  */
 import type { Cancel, Scheduler } from '../platform/clock.ts'
+import type { LateAnswerPlan } from './round-plan.ts'
 
 const leastWaitMs = 5
 
@@ -68,4 +69,11 @@ export class LateAnswers {
     if (this.waiting === 0) this.stop()
     else this.wait()
   }
+}
+
+/** Whether what reaches a recipient at `atNs` of the round is among what the plan keeps back. */
+export function answersLate(plan: LateAnswerPlan | undefined, recipient: number, atNs: number): boolean {
+  if (plan === undefined || recipient >= plan.agents) return false
+  const { fromMs = 0, untilMs = Infinity } = plan
+  return atNs >= fromMs * 1e6 && atNs < untilMs * 1e6
 }

@@ -18,7 +18,7 @@ import type { Cancel } from '../platform/clock.ts'
 import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
 import { coordinationEvidence } from './coordination-round.ts'
 import type { InstanceSender } from './instance-pacer.ts'
-import { LateAnswers } from './late-answers.ts'
+import { answersLate, LateAnswers } from './late-answers.ts'
 import type { RoundTimeline } from '../measurement/round-evidence.ts'
 import { expectedOf, filedAtNs, pacerOf, planRound, type PlannedRound, type RoundPacer } from './planned-round.ts'
 import { RoundRecorders } from './round-recorders.ts'
@@ -183,15 +183,9 @@ export class RoundRun implements InstanceSender {
     this.deliveredAtNs[exchange] = nowNs
     const fromNs = this.countedFromNs[exchange] as number
     this.recorders.delivery.record(this.recorders.blockOf(this.filedAtNs[exchange] as number), (nowNs - fromNs) / 1000)
-    if (this.late !== null && this.isLate(recipient, nowNs)) this.late.keep(exchange, recipient)
+    if (this.late !== null && answersLate(this.setup.plan.lateAnswers, recipient, nowNs))
+      this.late.keep(exchange, recipient)
     else this.answer(exchange, recipient, nowNs)
-  }
-
-  private isLate(recipient: number, nowNs: number): boolean {
-    const { lateAnswers } = this.setup.plan
-    if (lateAnswers === undefined || recipient >= lateAnswers.agents) return false
-    const { fromMs = 0, untilMs = Infinity } = lateAnswers
-    return nowNs >= fromMs * 1e6 && nowNs < untilMs * 1e6
   }
 
   private answer(exchange: number, recipient: number, nowNs: number): void {
