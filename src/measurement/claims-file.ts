@@ -7,6 +7,8 @@
  *   agentLimit      an engine gives out at about `agents` agents
  *   agentCapability an engine serves `agents` agents
  *   queriesPerPoll  an engine asks its database at every poll
+ *   storeReads      every event that a reader gets is read from the database (of the contention suite)
+ *   batching        group commit lowers p99 of a write under contention (of the contention suite)
  */
 import { z } from 'zod'
 import { latencySeries } from '../statistics/target-expression.ts'
@@ -57,6 +59,8 @@ const testShape = z.discriminatedUnion('kind', [
     engine: engines,
     metrics: z.array(z.enum(growthMetrics)).min(1).max(growthMetrics.length),
   }),
+  z.strictObject({ kind: z.literal('storeReads') }),
+  z.strictObject({ kind: z.literal('batching') }),
 ])
 export type ClaimTest = z.infer<typeof testShape>
 
@@ -74,7 +78,8 @@ export const suiteNames = [
 ] as const
 
 /** The suite whose runs hold what a test looks at. */
-function suiteOfTest(test: ClaimTest): 'comparison' | 'scaling' {
+function suiteOfTest(test: ClaimTest): 'comparison' | 'scaling' | 'contention' {
+  if (test.kind === 'storeReads' || test.kind === 'batching') return 'contention'
   return test.kind === 'linearGrowth' ? 'scaling' : 'comparison'
 }
 

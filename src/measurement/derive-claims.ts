@@ -8,6 +8,8 @@ import { proportionBounds } from '../statistics/proportion.ts'
 import { quantileInterval } from '../statistics/quantile-interval.ts'
 import { quantileOf } from '../statistics/target-expression.ts'
 import type { Claim, ClaimTest } from './claims-file.ts'
+import { contentionClaim, isContentionClaim } from './contention-claims.ts'
+import type { ContentionResult } from './contention-result.ts'
 import { ratioBounds } from './derive-comparison.ts'
 import { pollingIntervalMs, sumOf } from './derive-engine.ts'
 import { highMs, lowMs, msOf, significant, words } from './derive-figures.ts'
@@ -23,24 +25,31 @@ interface Finding {
   readonly reason: string
 }
 
-/** `growth`: of a scaling run, over all its loads. */
+/** `growth`: of a scaling run, over all its loads; `contention`: of a contention run. */
 export function claimResults(
   claims: readonly Claim[],
   run: JudgedRun,
   growth: readonly GrowthResult[] | null = null,
+  contention: ContentionResult | null = null,
 ): ClaimResult[] {
   return claims.map((claim) => {
     const { id, statement } = claim
-    return { id, source: `${claim.document}: "${claim.words}"`, statement, ...find(claim, run, growth) }
+    return { id, source: `${claim.document}: "${claim.words}"`, statement, ...find(claim, run, growth, contention) }
   })
 }
 
-function find(claim: Claim, run: JudgedRun, growth: readonly GrowthResult[] | null): Finding {
-  if (claim.test === undefined || (claim.test.kind === 'linearGrowth' && growth === null)) {
-    return notShown(`The ${claim.suite} suite would test it; a run of the ${run.manifest.suite} suite does not.`)
-  }
-  if (run.invalidReason !== '') return notShown(`${sentence(run.invalidReason)} A valid run would test it.`)
+function find(
+  claim: Claim,
+  run: JudgedRun,
+  growth: readonly GrowthResult[] | null,
+  contention: ContentionResult | null,
+): Finding {
   const { test } = claim
+  const ofOtherSuite = (): Finding =>
+    notShown(`The ${claim.suite} suite would test it; a run of the ${run.manifest.suite} suite does not.`)
+  if (test === undefined || (test.kind === 'linearGrowth' && growth === null)) return ofOtherSuite()
+  if (isContentionClaim(test) && contention === null) return ofOtherSuite()
+  if (run.invalidReason !== '') return notShown(`${sentence(run.invalidReason)} A valid run would test it.`)
   switch (test.kind) {
     case 'quantile':
       return withArm(test.engine, run, (arm) => quantileClaim(test, arm))
@@ -53,6 +62,9 @@ function find(claim: Claim, run: JudgedRun, growth: readonly GrowthResult[] | nu
       return withArm(test.engine, run, (arm) => agentClaim(test, arm, run))
     case 'queriesPerPoll':
       return withArm(test.engine, run, queriesClaim)
+    case 'storeReads':
+    case 'batching':
+      return contention === null ? ofOtherSuite() : contentionClaim(test, run, contention)
     case 'linearGrowth':
       return withArm(test.engine, run, (arm) => growthClaim(test, arm, growth ?? []))
   }

@@ -134,7 +134,7 @@ function documentOf(
     comparisons: comparisons(sorted.arms),
     savings: savings(sorted.arms),
     targets,
-    claims: claimResults(claims, run, sections.scaling?.growth ?? null),
+    claims: claimResults(claims, run, sections.scaling?.growth ?? null, sections.contention ?? null),
     generator: generatorOf(sorted, run.invalidReason),
     ledger: { state: unknownLedger.length === 0 ? 'COMPLETE' : 'UNKNOWN', reasons: unknownLedger },
     invalidRounds: sections.invalidRounds ?? sorted.invalid,
