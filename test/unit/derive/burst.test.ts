@@ -258,6 +258,17 @@ describe('rounds', () => {
     expect(ofCandidate({ change: untold }).rounds).toBe(5)
   })
 
+  it('of a run that was cut short before them leave every figure open', () => {
+    const results = deriveResults({ ...burstRun({ targets }), rounds: [] })
+    expect(caseOf(results)).toMatchObject({
+      ...{ rounds: 0, backlogBefore: null, backlogMax: null, before: { scheduled: 0, p50Ms: null } },
+      steps: [{ times: 10, p99Ms: null, p99: { ratio: null, verdict: 'NOT_DEMONSTRATED' } }],
+      recovery: { medianMs: null, lowMs: null, highMs: null, rounds: 0 },
+    })
+    expect(Object.values(verdicts(results))).toEqual(Array(5).fill('NOT_DEMONSTRATED'))
+    expect(reportContent(results).sections.map(({ title }) => title)).toContain('Bursts')
+  })
+
   it('of a smoke run are too few for ratios and recovery, and enough for the p99 in the burst', () => {
     const results = derived({ profile: 'smoke', rounds: 1 })
     const open = 'NOT_DEMONSTRATED'
