@@ -33,6 +33,7 @@ const monitorResolutionMs = 10
 
 const nullReasons = {
   rss: 'memory of a thread cannot be told apart from that of its process; run with --host process',
+  rssFailed: 'the system could not be asked for resident memory, which takes a descriptor',
   delay: 'the event loop was not sampled in this round',
   wal: 'the engine reported no write-ahead log',
   gauges: 'the engine could not be asked for its gauges',
@@ -49,6 +50,7 @@ class TimedSampler implements ResourceSampler {
   private connectionsMax: number | null = null
   private walMax: number | null = null
   private gaugeFailed = false
+  private rssFailed = false
 
   constructor(scope: ResourceScope, gauges: () => ResourceGauges, scheduler: Scheduler) {
     this.scope = scope
@@ -64,7 +66,7 @@ class TimedSampler implements ResourceSampler {
   }
 
   private sample(): void {
-    if (this.scope === 'process') this.rssMax = Math.max(this.rssMax, process.memoryUsage.rss())
+    if (this.scope === 'process') this.sampleRss()
     this.heapMax = Math.max(this.heapMax, getHeapStatistics().used_heap_size)
     try {
       const { openConnections, walBytes } = this.gauges()
@@ -76,8 +78,18 @@ class TimedSampler implements ResourceSampler {
     }
   }
 
+  private sampleRss(): void {
+    try {
+      this.rssMax = Math.max(this.rssMax, process.memoryUsage.rss())
+    } catch {
+      // It opens a file, and an engine that is out of descriptors has to live on.
+      this.rssFailed = true
+    }
+  }
+
   reset(): void {
     this.rssMax = 0
+    this.rssFailed = false
     this.heapMax = 0
     this.connectionsMax = null
     this.walMax = null
@@ -95,15 +107,16 @@ class TimedSampler implements ResourceSampler {
     const connections = this.gaugeFailed ? null : this.connectionsMax
     const wal = this.gaugeFailed ? null : this.walMax
     const delayed = this.delay.count > 0
+    const rssKnown = this.scope === 'process' && !this.rssFailed
     return {
-      rssMaxBytes: this.scope === 'process' ? this.rssMax : null,
+      rssMaxBytes: rssKnown ? this.rssMax : null,
       heapMaxBytes: this.heapMax,
       cpuUs: cpu.user + cpu.system - this.cpuStart.user - this.cpuStart.system,
       eventLoopP99Ms: delayed ? Math.max(0, this.delay.percentile(99) / 1e6 - monitorResolutionMs) : null,
       openConnectionsMax: connections,
       walBytesMax: wal,
       nullReasons: {
-        ...(this.scope === 'thread' ? { rssMaxBytes: nullReasons.rss } : {}),
+        ...(rssKnown ? {} : { rssMaxBytes: this.scope === 'thread' ? nullReasons.rss : nullReasons.rssFailed }),
         ...(delayed ? {} : { eventLoopP99Ms: nullReasons.delay }),
         ...(connections === null ? { openConnectionsMax: nullReasons.gauges } : {}),
         ...(wal === null ? { walBytesMax: walReason } : {}),

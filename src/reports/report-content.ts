@@ -15,7 +15,9 @@ import {
 import type { Decision } from '../statistics/verdict.ts'
 import { burstSections } from './burst-section.ts'
 import { coordinationSections } from './coordination-section.ts'
+import { contentionSections } from './contention-section.ts'
 import { engineSection } from './engine-section.ts'
+import { memorySections } from './memory-section.ts'
 import { recoverySections } from './recovery-section.ts'
 import { savingSection } from './saving-section.ts'
 import { scalingSections } from './scaling-section.ts'
@@ -46,8 +48,10 @@ export function reportContent(results: ResultsDocument): ReportContent {
     sections: [
       ...scalingSections(results),
       ...recoverySections(results),
+      ...contentionSections(results),
       ...burstSections(results),
       ...coordinationSections(results),
+      ...memorySections(results),
       engineSection(results),
       ...results.engines.flatMap(stageSection),
       savingSection(results),
