@@ -45,6 +45,9 @@ export interface MemoryEngineOptions {
   /** The agent whose connect fails. */
   readonly unreachableAgent?: number
   readonly throwOnAsk?: number
+  readonly ignoresWithdrawals?: boolean
+  /** Questions to this agent take so much longer. */
+  readonly slow?: { readonly agent: number; readonly byMs: number }
 }
 
 interface Pending {
@@ -140,7 +143,15 @@ export class MemoryEngine implements EngineClient {
     })
   }
 
-  cancel(): void {}
+  cancel(exchange: number): void {
+    const state = this.pending.get(exchange)
+    if (state === undefined || this.options.ignoresWithdrawals === true) return
+    this.frame(1, () => {
+      if (state.terminal) return
+      state.terminal = true
+      this.frame(1, () => this.handlers.onResult(exchange, state.requester, 'withdrawn', ''))
+    })
+  }
 
   pause(): Promise<void> {
     this.pauses++
@@ -169,6 +180,8 @@ export class MemoryEngine implements EngineClient {
     handlers.onAcknowledged(exchange, 'ask')
     if (fault === 'dropQuestion') return
     if (fault === 'delayQuestion') return this.later(this.options.delayMs ?? 0, () => deliver())
+    const { slow } = this.options
+    if (slow?.agent === recipient) return this.later(this.hopMs + slow.byMs, () => deliver())
     this.frame(1, () => {
       if (fault === 'misdeliverQuestion')
         return deliver(
