@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import { coordinationEvidenceSchema, coordinationPlanSchema } from './coordination-schema.ts'
 import { endurancePlanSchema, restReadingSchema } from './rest-schema.ts'
+import { campaignIdPattern } from './utc-time.ts'
 import { durabilities, suites, type EngineSemantics } from './vocabulary.ts'
 import type { Environment, ExchangeCounts } from './results-document.ts'
 import { memoryCaseKinds, memoryMoments } from './round-evidence.ts'
@@ -250,6 +251,9 @@ export const runManifestSchema = z.strictObject({
   finishedAt: text.exactOptional(),
   interrupted: z.boolean().exactOptional(),
   resumedAt: z.array(text).max(1000).exactOptional(),
+  campaign: z
+    .strictObject({ id: z.string().regex(campaignIdPattern), suites: z.array(z.enum(suites)).min(1).max(50) })
+    .exactOptional(),
 })
 
 /** `readonly` taken off at every depth, since schemas infer mutable values. */

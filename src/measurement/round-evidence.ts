@@ -251,4 +251,6 @@ export interface RunManifest {
   readonly interrupted?: boolean
   /** When the run was taken up again after it had been cut short; nothing was measured in between. */
   readonly resumedAt?: readonly string[]
+  /** Of a run that is one of several under one decision: which campaign, and all suites asked for in it, in order. */
+  readonly campaign?: { readonly id: string; readonly suites: readonly Suite[] }
 }

@@ -10,6 +10,7 @@ import { loadEngine } from '../engines/registry.ts'
 import type { Pacing, Workload } from '../load/round-plan.ts'
 import type { Claim } from '../measurement/claims-file.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
+import type { RunManifest } from '../measurement/round-evidence.ts'
 import type { Profile, Target } from '../measurement/targets-file.ts'
 import { LighthouseError } from '../platform/errors.ts'
 
@@ -33,6 +34,8 @@ export interface SuiteRequest {
   readonly ca?: string
   readonly timeBudgetMs: number | null
   readonly outputFolder: string
+  /** Set where the run is one of several under one decision. */
+  readonly campaign?: NonNullable<RunManifest['campaign']>
   readonly projectFolder: string
 }
 

@@ -132,6 +132,7 @@ function manifestOf(request: SuiteRequest, parts: ManifestParts): RunManifest {
     targets: { source: request.targets.source, sha256: targetsSha256(request.targets.items) },
     claims: { source: request.claims.source, sha256: claimsSha256(request.claims.items) },
     environment: parts.environment,
+    ...(request.campaign === undefined ? {} : { campaign: request.campaign }),
   }
 }
 
