@@ -1,0 +1,42 @@
+/** What a run of the recovery suite publishes of its faults. */
+
+export const faultStates = ['recovered', 'not recovered', 'metastable', 'did not bite', 'invalid'] as const
+/** What one fault did to one engine. Times in ms; null where there was nothing to time. */
+export interface FaultResult {
+  readonly case: string
+  readonly kind: string
+  readonly engine: string
+  /** 0-based within its case. */
+  readonly round: number
+  /** metastable: full load, and no recovery within a minute and five times the fault; invalid: the round does not count. */
+  readonly state: (typeof faultStates)[number]
+  /** From the injection to the first failure that a client saw. */
+  readonly timeToDetectMs: number | null
+  /** From the healing to the first result of an exchange sent after it. */
+  readonly timeToFirstSuccessMs: number | null
+  /** From the healing to the first of `windows` consecutive seconds as good as before the fault; resolution 1 s. */
+  readonly timeToFullMs: number | null
+  /** From the healing to the end of the first second with no more waiting than before the fault. */
+  readonly backlogDrainedMs: number | null
+  readonly windows: number
+  /** How long the aftermath was watched. */
+  readonly watchedMs: number
+  /** Most exchanges waiting at the end of a second. */
+  readonly backlogMax: number | null
+  /** Failed exchanges over those that an error budget of 0.1 % of the round allows. */
+  readonly budgetBurnt: number | null
+  /** Attempts over exchanges, as the clients count them. */
+  readonly amplification: number | null
+  /** Highest RSS over that before the fault; null where the process was another one then, or memory is not known. */
+  readonly rssOvershoot: number | null
+  readonly failed: number
+  readonly lost: number
+  readonly duplicated: number
+  readonly wireDuplicates: number
+  readonly shownBy: string
+  readonly figures: Readonly<Record<string, number>>
+}
+
+export interface RecoveryResult {
+  readonly faults: readonly FaultResult[]
+}
