@@ -3,6 +3,7 @@
  * was not valid, and findings that speak of the run as a whole.
  */
 import { burstSuite } from './derive-burst.ts'
+import { enduranceSuite } from './derive-endurance.ts'
 import { engineResult } from './derive-engine.ts'
 import { significant } from './derive-figures.ts'
 import { memorySuite } from './derive-memory.ts'
@@ -36,7 +37,7 @@ export interface JudgedCase {
 /** The part of the document that belongs to one suite. */
 export type SuiteSections = Pick<
   ResultsDocument,
-  'scaling' | 'recovery' | 'burst' | 'contention' | 'memory' | 'coordination'
+  'scaling' | 'recovery' | 'burst' | 'contention' | 'memory' | 'coordination' | 'endurance'
 >
 
 /** What a suite makes of its cases. */
@@ -66,6 +67,7 @@ export function suiteResult(manifest: RunManifest, cases: readonly JudgedCase[])
   if (manifest.suite === 'memory-pressure') return memorySuite(manifest, cases)
   if (manifest.suite === 'contention') return contentionSuite(manifest, cases)
   if (manifest.suite === 'coordination') return coordinationSuite(cases)
+  if (manifest.suite === 'endurance') return enduranceSuite(cases)
   if (manifest.suite !== 'scaling') return { sections: {}, findings: [] }
   const searches = cases.filter(({ view }) => view.plan.searchBoundsMs !== undefined)
   const scaling = scalingResult(manifest, loadsOf(cases), searches)

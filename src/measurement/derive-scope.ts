@@ -37,6 +37,7 @@ export const suiteCommands: Readonly<Record<Suite, string>> = {
   'failure-recovery': 'recovery',
   burst: 'burst',
   'memory-pressure': 'memory',
+  endurance: 'endurance',
 }
 
 /** The command that would run this suite again. */

@@ -211,7 +211,9 @@ function withRunConditions(judged: Judgement, expression: TargetExpression, run:
   const neededMs = durationOf(expression)
   const arm = armOf(expression.subject, run.arms)
   if (neededMs === null || arm === undefined || judged.verdict === 'NOT_DEMONSTRATED') return judged
-  const measuredMs = arm.valid.reduce((sum, round) => sum + round.evidence.durationMs, 0)
+  const { measure } = expression
+  const figure = measure.kind === 'figure' ? run.figureOf?.(arm.arm.label, measure.path) : undefined
+  const measuredMs = figure?.measuredMs ?? arm.valid.reduce((sum, round) => sum + round.evidence.durationMs, 0)
   const required = `${judged.required}, measured for ${durationWords(neededMs)}`
   if (measuredMs >= neededMs) return { ...judged, required }
   const reason = `measured for ${durationWords(measuredMs)}; the target names ${durationWords(neededMs)}`

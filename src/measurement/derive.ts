@@ -145,6 +145,7 @@ function documentOf(
     ...(sections.recovery === undefined ? {} : { recovery: sections.recovery }),
     ...(sections.burst === undefined ? {} : { burst: sections.burst }),
     ...(sections.coordination === undefined ? {} : { coordination: sections.coordination }),
+    ...(sections.endurance === undefined ? {} : { endurance: sections.endurance }),
     ...(sections.memory === undefined ? {} : { memory: sections.memory }),
     environment: manifest.environment,
   }

@@ -20,6 +20,7 @@ const suiteCommands: Readonly<Record<Suite, string>> = {
   burst: 'burst',
   contention: 'contention',
   coordination: 'coordination',
+  endurance: 'endurance',
   'memory-pressure': 'memory',
 }
 

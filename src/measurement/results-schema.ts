@@ -16,6 +16,7 @@ import { label, line, reasons, text, type Holds } from './evidence-schemas.ts'
 import type { ResultsDocument } from './results-document.ts'
 import { contentionSchema } from './contention-schema.ts'
 import { coordinationResultSchema } from './coordination-result-schema.ts'
+import { enduranceSchema } from './endurance-schema.ts'
 import { caseSchema, engineSchema } from './results-engine-schema.ts'
 import { recoverySchema, scalingSchema } from './results-suite-schema.ts'
 import { suites } from './vocabulary.ts'
@@ -145,6 +146,7 @@ export const resultsSchema = z.strictObject({
   memory: memorySchema.exactOptional().describe('Absent unless the suite is memory-pressure'),
   contention: contentionSchema.exactOptional().describe('Absent unless the suite is contention'),
   coordination: coordinationResultSchema.exactOptional().describe('Absent unless the suite is coordination'),
+  endurance: enduranceSchema.exactOptional().describe('Absent unless the suite is endurance'),
   environment: environmentSchema.describe('Where the run was made; no host name, user name or absolute path'),
 })
 

@@ -26,6 +26,7 @@ export const suites = [
   'memory-pressure',
   'contention',
   'coordination',
+  'endurance',
 ] as const
 /** The question a run puts to its engines. */
 export type Suite = (typeof suites)[number]

@@ -15,6 +15,7 @@ import {
 import type { Decision } from '../statistics/verdict.ts'
 import { burstSections } from './burst-section.ts'
 import { coordinationSections } from './coordination-section.ts'
+import { enduranceSections } from './endurance-section.ts'
 import { contentionSections } from './contention-section.ts'
 import { engineSection } from './engine-section.ts'
 import { memorySections } from './memory-section.ts'
@@ -27,7 +28,7 @@ import { amount, amountInterval, bytes, count, duration, percent, share, unknown
 /** What an engine's own work for one exchange may cost. */
 const overheadBudgetMs = 20
 
-const decisionTones: Readonly<Record<Decision, Tone>> = {
+export const decisionTones: Readonly<Record<Decision, Tone>> = {
   APPROVED: 'good',
   CONDITIONALLY_APPROVED: 'doubt',
   NEEDS_FURTHER_REVIEW: 'doubt',
@@ -51,6 +52,7 @@ export function reportContent(results: ResultsDocument): ReportContent {
       ...contentionSections(results),
       ...burstSections(results),
       ...coordinationSections(results),
+      ...enduranceSections(results),
       ...memorySections(results),
       engineSection(results),
       ...results.engines.flatMap(stageSection),

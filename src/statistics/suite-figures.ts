@@ -47,6 +47,18 @@ export const suiteFigures = {
     fairness: more('ratio'),
     worstToMedian: less('ratio'),
   },
+  endurance: {
+    leaks: less('count'),
+    leakBytesPerHour: less('bytes'),
+    p50Drift: less('ratio'),
+    p99Drift: less('ratio'),
+    throughputDrift: less('ratio'),
+    steps: less('count'),
+    coverage: { dimension: 'ratio', better: 'more' },
+    storeBytesPerHour: less('bytes'),
+    retainedBytesPerExchange: less('bytes'),
+    harnessLeaks: less('count'),
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, SuiteFigure>>>>
 
 export const figureSections = Object.keys(suiteFigures)
@@ -75,4 +87,6 @@ export interface FigureReading {
   readonly counted: string
   /** Why there is no value; empty otherwise. */
   readonly reason: string
+  /** Load that it rests on, where that may be less than the valid rounds of the run. */
+  readonly measuredMs?: number
 }

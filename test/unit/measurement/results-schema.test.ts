@@ -212,7 +212,7 @@ describe('a planted fault is caught by zod and by ajv', () => {
     ['a parameter that was NaN', ['scaling', 'scalability', 0, 'lambda', 0], NaN],
     ['a wrong decision', ['decision'], 'PASSED'],
     ['a wrong verdict', ['targets', 0, 'verdict'], 'SHOWN'],
-    ['a wrong suite', ['suite'], 'endurance'],
+    ['a wrong suite', ['suite'], 'weather'],
     ['a wrong state of a level', ['scaling', 'levels', 0, 'state'], 'ok'],
     ['a wrong limit of a knee', ['scaling', 'knees', 0, 'limit'], 'memory'],
     ['a wrong metric of growth', ['scaling', 'growth', 0, 'metric'], 'heapBytes'],
