@@ -7,7 +7,7 @@ import { fitLine, testLinearity, type Observation } from '../statistics/linear-f
 import type { FigureReading } from '../statistics/suite-figures.ts'
 import type { JudgedCase, SuiteResult } from './derive-cases.ts'
 import { significant, significantHigh, significantLow } from './derive-figures.ts'
-import { descriptorsResult, floodResult, pressureFindings, pressureResult } from './derive-pressure.ts'
+import { deathFindings, descriptorsResult, floodResult, pressureFindings, pressureResult } from './derive-pressure.ts'
 import { liveBytes, median, readingsOf, type CaseRounds } from './memory-readings.ts'
 import { leakSeries } from './memory-result.ts'
 import type {
@@ -46,7 +46,11 @@ export function memorySuite({ engines }: RunManifest, cases: readonly JudgedCase
   }
   return {
     sections: { memory },
-    findings: [...pressureFindings(memory), ...leakFindings(memory.leaks)],
+    findings: [
+      ...perEngine.flatMap(({ rounds }) => deathFindings(rounds)),
+      ...pressureFindings(memory),
+      ...leakFindings(memory.leaks),
+    ],
     figureOf: (engine, path) => figureOf(memory, roundsOf(cases, engine), engine, path),
     ledgerOf: 'candidate',
   }

@@ -13,6 +13,19 @@ function p99Ms(rounds: readonly ValidRound[]): number | null {
   return msOf(quantile(mergeDistributions(rounds.map(({ series }) => series.roundTrip.whole)), 0.99))
 }
 
+/** Of any case but those that cap the heap, whose deaths are judged: also where the round does not count. */
+export function deathFindings(rounds: readonly CaseRounds[]): string[] {
+  return rounds.flatMap(({ name, memory, arm }) =>
+    arm.all.flatMap(({ faults }) => {
+      const death = faults?.find(({ kind }) => kind === 'death')
+      if (death === undefined || memory.kind === 'heapCap') return []
+      return [
+        `finding: ${arm.arm.label} died in ${name} ${words(death.injectedAtMs / 1000)} s into the load: ${death.shownBy}`,
+      ]
+    }),
+  )
+}
+
 /** The record that counts, or the last there is. */
 function recordOf({ arm }: CaseRounds): { readonly evidence: RoundEvidence; readonly valid: ValidRound | null } | null {
   const valid = arm.valid[0] ?? null
