@@ -1,10 +1,12 @@
 /** Results documents as the derivation makes them, one of every kind, for whatever must hold of all of them. */
+import type { RoleFairness } from '../../../src/measurement/coordination-evidence.ts'
 import { deriveResults } from '../../../src/measurement/derive.ts'
 import { scalabilityOf } from '../../../src/measurement/derive-knees.ts'
 import type { KneeResult, ResultsDocument } from '../../../src/measurement/results-document.ts'
 import type { CasePlan, RoundEvidence } from '../../../src/measurement/round-evidence.ts'
 import { hostileResults, results } from '../../golden/reports/results-fixture.ts'
 import { burstRun } from '../derive/burst-run.ts'
+import { coordinationRun } from '../derive/coordination-run.ts'
 import { altered, plainTargets, syntheticRun } from '../derive/synthetic-run.ts'
 
 const claims = `claims:
@@ -35,6 +37,10 @@ const spoiled = (evidence: RoundEvidence): RoundEvidence => ({
 const unknown = (evidence: RoundEvidence): RoundEvidence => ({
   ...evidence,
   ledger: { state: 'UNKNOWN', reasons: ['The drain reached its bound.'] },
+})
+const unserved = (role: RoleFairness): RoleFairness => ({
+  ...role,
+  ...{ served: 0, index: null, indexByChance: null, medianMs: null, worstMs: null, worstToMedian: null },
 })
 const comparisonRun = () => syntheticRun({ perRound: 600, targets, claims })
 
@@ -162,6 +168,12 @@ export const resultsDocuments: Readonly<Record<string, ResultsDocument>> = {
   'a burst run': deriveResults(burstRun({ times: (second) => (second === 3 ? 3 : 1) })),
   'a burst run of few rounds, one without recovery': deriveResults(
     burstRun({ rounds: 1, perSecond: 5, failing: (second) => (second > 3 ? 3 : 0) }),
+  ),
+  'a coordination run': deriveResults(
+    coordinationRun({ case: 'quorum', timesUs: () => Array<number>(150).fill(9000) }),
+  ),
+  'a coordination run without fairness': deriveResults(
+    coordinationRun({ coordination: (evidence) => ({ ...evidence, fairness: evidence.fairness.map(unserved) }) }),
   ),
   'a run with no valid round': deriveResults(altered(comparisonRun(), () => true, spoiled)),
   'a run that is interrupted before its first round': deriveResults({ ...interrupted(), rounds: [] }),

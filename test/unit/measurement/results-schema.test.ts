@@ -148,6 +148,10 @@ describe('documents that runs make', () => {
       'a burst with its ratio': ({ burst }) => burst?.cases[0]?.steps[0]?.p99.low,
       'a burst that was not recovered from': ({ burst }) =>
         burst?.cases.find(({ recovery, steps }) => recovery.medianMs === null && steps[0]?.p99.ratio === null),
+      'a pattern with instances that failed': ({ coordination }) =>
+        coordination?.patterns.find(({ instances }) => instances.failed > 0),
+      'a pattern against the other engine': ({ coordination }) => coordination?.comparisons[0]?.low,
+      'fairness with its interval': ({ coordination }) => coordination?.patterns[0]?.fairness[0]?.indexInterval[0],
       growth: ({ scaling }) => scaling?.growth.find(({ perAgent }) => perAgent !== null),
       savings: ({ savings }) => savings,
       claims: ({ claims }) => claims,
@@ -267,6 +271,22 @@ describe('a planted fault of a burst is caught by zod and by ajv', () => {
     const document = documentOf('a burst run')
     expect(verdicts(document)).toEqual({ zod: true, ajv: true })
     const planted = changed(document, ['burst', 'cases', 0, ...path], replacement)
+    expect(verdicts(planted)).toEqual({ zod: false, ajv: false })
+  })
+})
+
+describe('a planted fault of a pattern is caught by zod and by ajv', () => {
+  it.each<readonly [string, Path, unknown]>([
+    ['a pattern that is none', ['patterns', 0, 'kind'], 'star'],
+    ['missing instances', ['patterns', 0, 'instances', 'failed'], undefined],
+    ['a negative count', ['patterns', 0, 'withdrawals', 'asked'], -1],
+    ['a half interval', ['patterns', 0, 'fairness', 0, 'indexInterval'], [0.5]],
+    ['a wrong verdict', ['comparisons', 0, 'verdict'], 'better'],
+    ['an extra member', ['patterns', 0, 'p50Ms'], 4],
+  ])('%s', (_what, path, replacement) => {
+    const document = documentOf('a coordination run')
+    expect(verdicts(document)).toEqual({ zod: true, ajv: true })
+    const planted = changed(document, ['coordination', ...path], replacement)
     expect(verdicts(planted)).toEqual({ zod: false, ajv: false })
   })
 })
