@@ -20,12 +20,19 @@ function emptyReading(requiredN: number, counted: string): Nothing {
   return (reason) => ({ n: 0, value: null, low: null, high: null, requiredN, counted, reason })
 }
 
-/** `factors`: with bounds of 95 % to one side each, of one level or of all. Undefined for what is no figure. */
+export interface FigureSources {
+  /** With bounds of 95 % to one side each, of one level or of all. */
+  readonly factors: (level: string | null) => readonly ContentionFactor[]
+  /** Valid rounds of a case without which it says nothing. */
+  readonly roundsNeeded: (load: string) => number
+}
+
+/** Undefined for what is no figure. */
 export function contentionFigure(
   contention: ContentionResult,
   store: string,
   path: string,
-  factors: (level: string | null) => readonly ContentionFactor[],
+  { factors, roundsNeeded }: FigureSources,
 ): FigureReading | undefined {
   const [section, second = '', third] = path.split('.')
   if (section !== 'contention') return undefined
@@ -34,9 +41,9 @@ export function contentionFigure(
     case 'factor':
       return factorReading(factors(level).at(-1))
     case 'heldWritesPerMinute':
-      return heldReading(contention, store, level ?? heldCase)
+      return heldReading(contention, store, level ?? heldCase, roundsNeeded(level ?? heldCase))
     case 'smallestPool':
-      return poolReading(contention, store)
+      return poolReading(contention, store, roundsNeeded)
     case 'saturationPerSecond':
       return saturationReading(contention, store)
     default:
@@ -62,16 +69,20 @@ function factorReading(factor: ContentionFactor | undefined): FigureReading {
   return { ...nothing(reason), n: rounds, value: ratio }
 }
 
-function heldReading({ loads }: ContentionResult, store: string, name: string): FigureReading {
-  const nothing = emptyReading(1, 'rounds')
+function heldReading({ loads }: ContentionResult, store: string, name: string, requiredN: number): FigureReading {
+  const nothing = emptyReading(requiredN, 'rounds')
   const load = loads.find((each) => each.store === store && each.case === name)
   if (load === undefined) return nothing(`${store} was not put to ${name}`)
   const value = load.writesPerMinute
   if (value === null) return nothing(`no round of ${name} counts`)
-  return { n: load.rounds, value, low: value, high: value, requiredN: 1, counted: 'rounds', reason: '' }
+  return { n: load.rounds, value, low: value, high: value, requiredN, counted: 'rounds', reason: '' }
 }
 
-function poolReading({ pools }: ContentionResult, store: string): FigureReading {
+function poolReading(
+  { pools }: ContentionResult,
+  store: string,
+  roundsNeeded: FigureSources['roundsNeeded'],
+): FigureReading {
   const nothing = emptyReading(1, 'pools')
   const own = pools.filter((pool) => pool.store === store).toSorted((a, b) => a.poolSize - b.poolSize)
   if (own.length === 0) return nothing(`${store} has no pool of connections`)
@@ -79,6 +90,8 @@ function poolReading({ pools }: ContentionResult, store: string): FigureReading 
   const first = own.find(({ state }) => state !== 'not held')
   if (first === undefined) return nothing(`no pool up to ${own.at(-1)?.poolSize ?? 0} connections held its load`)
   if (first.state !== 'held') return nothing(`no round of ${first.case} counts`)
+  const needed = roundsNeeded(first.case)
+  if (first.rounds < needed) return nothing(`${first.rounds} rounds of ${first.case} count, and it needs ${needed}`)
   const value = first.poolSize
   return { n: own.length, value, low: value, high: value, requiredN: 1, counted: 'pools', reason: '' }
 }

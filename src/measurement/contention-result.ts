@@ -36,6 +36,8 @@ export interface StoreLoadResult {
   readonly rowsPerCommit: number | null
   /** Written to the write-ahead log. */
   readonly walBytesPerSecond: number | null
+  /** Largest size of the log that was seen; null where the server keeps it. */
+  readonly walBytesMax: number | null
   /** Written to log and database together, per committed row. */
   readonly bytesPerWrite: number | null
   readonly fsyncsPerSecond: number | null

@@ -38,6 +38,7 @@ const loadSchema = z.strictObject({
   commitsPerSecond: rate('Transactions per second'),
   rowsPerCommit: rate('Rows that shared a transaction'),
   walBytesPerSecond: rate('Bytes written to the write-ahead log per second'),
+  walBytesMax: count.nullable().describe('Largest size of the log that was seen, in bytes; null: the server keeps it'),
   bytesPerWrite: rate('Bytes written to log and database per committed row'),
   fsyncsPerSecond: rate('Syncs of files per second'),
   fsyncsBasis: z

@@ -3,6 +3,7 @@
  * waited for, and by what factor p99 of a write grew with the writers. Definitions: docs/methodology.md, "Contention".
  */
 import { mergeDistributions, maximum, quantile, type Distribution } from '../statistics/distribution.ts'
+import { oneSided } from '../statistics/judgement.ts'
 import { medianBounds, ratiosOf, ratioVerdict, type RatioBounds } from '../statistics/paired-ratio.ts'
 import type { FigureReading } from '../statistics/suite-figures.ts'
 import { slaCompletedShare, slaP99Ms } from './contention-result.ts'
@@ -42,9 +43,17 @@ export function contentionSuite(manifest: RunManifest, cases: readonly JudgedCas
     sections: { contention },
     findings: findings(contention),
     figureOf: (store, path): FigureReading | undefined =>
-      contentionFigure(contention, store, path, (name) => factorsOf(loads, store, 0.05, name)),
+      contentionFigure(contention, store, path, {
+        factors: (name) => factorsOf(loads, store, oneSided, name),
+        roundsNeeded: (name) => neededRounds(loads.find(({ view }) => view.plan.name === name)),
+      }),
     ledgerOf: 'candidate',
   }
+}
+
+/** Valid rounds without which a load says nothing: what a decision needs, where as many were planned. */
+function neededRounds(load: JudgedCase | undefined): number {
+  return load === undefined ? 1 : Math.min(load.judged.required, load.view.plan.rounds)
 }
 
 function roundsOf({ judged }: JudgedCase, label: string): ArmRounds | undefined {
@@ -82,8 +91,6 @@ function loadOf({ view: { plan } }: JudgedCase, arm: ArmRounds): StoreLoadResult
   const over = (value: number | null, by: number | null): number | null =>
     value === null || by === null || by === 0 ? null : significant(value / by)
   const [commits, rows, checkpoints] = [total('commits'), total('committedRows'), total('checkpoints')]
-  const stalls = evidence.map(({ engineStats }) => engineStats['checkpointStallMaxMs'] ?? null)
-  const stallMax = stalls.length === 0 || stalls.includes(null) ? null : Math.max(...stalls.map(Number))
   return {
     case: plan.name,
     store: arm.arm.label,
@@ -94,18 +101,27 @@ function loadOf({ view: { plan } }: JudgedCase, arm: ArmRounds): StoreLoadResult
     commitsPerSecond: perSecond(commits),
     rowsPerCommit: over(rows, commits),
     walBytesPerSecond: perSecond(total('walBytesWritten')),
+    walBytesMax: largest(evidence.map(({ resources }) => resources.walBytesMax)),
     bytesPerWrite: over(total('writtenBytes'), rows),
     fsyncsPerSecond: perSecond(total('fsyncs')),
     fsyncsBasis: arm.arm.name === 'postgres' ? 'counted' : 'inferred',
     requiredIops: commits === null || checkpoints === null ? null : perSecond(commits + checkpoints),
     checkpoints,
     checkpointStallMs: significant(total('checkpointStallMs')),
-    checkpointStallMaxMs: significant(stallMax),
+    checkpointStallMaxMs: significant(
+      largest(evidence.map(({ engineStats }) => engineStats['checkpointStallMaxMs'] ?? null)),
+    ),
     lockWait: waitOf(valid, 'lockWait'),
     poolWait: waitOf(valid, 'poolWait'),
     commit: waitOf(valid, 'commit'),
     read: waitOf(valid, 'read'),
   }
+}
+
+/** Null without rounds, and where one lacks the figure. */
+function largest(figures: readonly (number | null)[]): number | null {
+  const known = figures.filter((figure) => figure !== null)
+  return known.length === 0 || known.length < figures.length ? null : Math.max(...known)
 }
 
 /** Null where a valid round lacks the series. */

@@ -94,7 +94,10 @@ function costSection(loads: readonly StoreLoadResult[]): Section {
         { text: amount(load.rowsPerCommit) },
         { text: perSecond(load.fsyncsPerSecond), ...(load.fsyncsBasis === 'inferred' ? { detail: 'inferred' } : {}) },
         { text: perSecond(load.requiredIops) },
-        { text: load.walBytesPerSecond === null ? unknown : `${bytes(load.walBytesPerSecond)}/s` },
+        {
+          text: load.walBytesPerSecond === null ? unknown : `${bytes(load.walBytesPerSecond)}/s`,
+          ...(load.walBytesMax === null ? {} : { detail: `file up to ${bytes(load.walBytesMax)}` }),
+        },
         { text: bytes(load.bytesPerWrite) },
         { text: count(load.checkpoints) },
       ]),

@@ -117,7 +117,7 @@ export class StoreArm implements PlayableArm {
     const report = (await this.peer.request('round', request, timeoutMs)) as StoreRoundReport
     const after = readMachineCpu()
     const { evidence } = report
-    const ownUs = this.cpuUs() - ownBefore + (server === null ? 0 : (evidence.resources.cpuUs ?? 0))
+    const ownUs = this.cpuUs() - ownBefore
     const noise = noiseBetween(before, after, ownUs, evidence.durationMs + evidence.drainMs)
     // A server of the user's own may be on this machine, and what it uses is no disturbance.
     const foreign = server !== null && server.pid === null ? { ...noise, foreignCpuPercent: null } : noise
@@ -141,10 +141,10 @@ export class StoreArm implements PlayableArm {
     }
   }
 
-  /** Of this process and of that of the writers, with all its threads. */
+  /** Of this process, of that of the writers with all its threads, and of a server of the run, with what it spends around a round. */
   private cpuUs(): number {
     const { user, system } = process.cpuUsage()
-    const { pid } = this.peer
-    return user + system + (pid === null ? 0 : (familyCpuUs(pid) ?? 0))
+    const others = [this.peer.pid, this.start.server?.pid ?? null]
+    return others.reduce<number>((sum, pid) => sum + (pid === null ? 0 : (familyCpuUs(pid) ?? 0)), user + system)
   }
 }

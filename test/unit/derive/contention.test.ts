@@ -222,6 +222,7 @@ describe('a clean run', () => {
       checkpoints: 36,
       checkpointStallMs: 72,
       checkpointStallMaxMs: 6,
+      walBytesMax: 1_000_000,
       writesPerMinute: 60_000,
       lockWait: { n: 18_000, p50Ms: 0.01, p99Ms: 0.03 },
       poolWait: null,
@@ -324,6 +325,20 @@ describe('what is planted is found', () => {
         load === 'pool-5' ? { ...evidence, audit: { ...evidence.audit, valid: false, reasons: ['away'] } } : evidence,
     })
     expect(target(results, 'Pool')).toMatchObject({ verdict: 'NOT_DEMONSTRATED', reason: 'no round of pool-5 counts' })
+  })
+
+  it('a held rate or a pool with fewer valid rounds than it needs is not demonstrated', () => {
+    const spoiled = (load: string): Planted => ({
+      change: (evidence, name) =>
+        name === load && evidence.round % 3 === 0
+          ? { ...evidence, audit: { ...evidence.audit, valid: false, reasons: ['away'] } }
+          : evidence,
+    })
+    expect(target(derive(spoiled(heldCase)), 'Held')).toMatchObject({ verdict: 'NOT_DEMONSTRATED', n: 4 })
+    expect(target(derive(spoiled('pool-5')), 'Pool')).toMatchObject({
+      verdict: 'NOT_DEMONSTRATED',
+      reason: '2 rounds of pool-5 count, and it needs 3',
+    })
   })
 
   it('the end of the search, by latency', () => {
