@@ -24,6 +24,7 @@ const commonFields = {
   instancesPerSecond: z.number().positive().max(100_000).default(20),
   arrivals: z.enum(['poisson', 'uniform']).default('poisson'),
   payloadBytes: z.int().min(1).max(65_536).default(300),
+  workMs: z.number().min(0).max(60_000).default(0),
   deadlineMs: z.int().min(1).max(300_000).default(5000),
 }
 
@@ -73,10 +74,10 @@ export function coordinationKindOf(value: unknown): CoordinationKind | undefined
 }
 
 export function coordinationOf(file: CoordinationFile): NamedCoordination {
-  const { name, pattern: kind, instancesPerSecond, arrivals, payloadBytes, deadlineMs, ...sizes } = file
+  const { name, pattern: kind, instancesPerSecond, arrivals, payloadBytes, workMs, deadlineMs, ...sizes } = file
   // What is left are exactly the sizes of this kind.
   const pattern = { kind, ...sizes } as CoordinationPattern
-  return { name, plan: { pattern, instancesPerSecond, arrivals, payloadBytes, deadlineMs } }
+  return { name, plan: { pattern, instancesPerSecond, arrivals, payloadBytes, workMs, deadlineMs } }
 }
 
 /** Sizes that cannot be together, and the key to blame. */

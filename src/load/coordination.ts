@@ -14,7 +14,8 @@
  *   hot-spot     one stage of one peer, which is the same one for the share `hotShare` of all instances
  *
  * Instances arrive open loop, drawn from the seed and the same for every engine. Who is asked, what and how each answers is drawn
- * too, so that a graph branches alike whatever the engine: only time is left to it. Agents are numbered askers first.
+ * too, and how long each works on it (`workMs`), so that a graph branches alike whatever the engine: only time is left to it. Agents
+ * are numbered askers first.
  */
 import type { CoordinationPattern, CoordinationPlan } from '../measurement/coordination-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
@@ -34,6 +35,8 @@ export interface CoordinationGraph extends Schedule {
   readonly decider: Uint32Array
   readonly instanceOf: Uint32Array
   readonly stageOf: Uint32Array
+  /** How long each recipient works on its question, in ns; null where all answer at once. */
+  readonly workNs: Float64Array | null
   readonly pairs: { readonly count: number; readonly of: Uint32Array }
 }
 
@@ -97,7 +100,7 @@ export function exchangesPerInstance(pattern: CoordinationPattern): number {
 
 /** Throws LighthouseError('USAGE') for more exchanges than a round may hold. `bodies` ≤ 65,536. */
 export function buildCoordination(
-  { pattern, arrivals, instancesPerSecond }: CoordinationPlan,
+  { pattern, arrivals, instancesPerSecond, workMs, deadlineMs }: CoordinationPlan,
   seed: string,
   durationMs: number,
   bodies: number,
@@ -115,7 +118,8 @@ export function buildCoordination(
   const arrivalNs = drawArrivals(arrivals, instancesPerSecond, durationNs, when)
   const builder = new GraphBuilder(pattern, seed)
   for (let instance = 0; instance < arrivalNs.length; instance++) builder.addInstance()
-  return builder.finish(arrivalNs, durationNs, seed, bodies)
+  const graph = builder.finish(arrivalNs, durationNs, seed, bodies)
+  return workMs === 0 ? graph : { ...graph, workNs: drawWork(graph.count, workMs, deadlineMs, seed) }
 }
 
 /** Actions by their index in `answerActions`. */
@@ -238,9 +242,16 @@ class GraphBuilder {
       decider: Uint32Array.from(this.decider),
       instanceOf: ownersOf(firstStage, stages),
       stageOf: ownersOf(firstExchange, count),
+      workNs: null,
       pairs: pairsOf(requester, recipient, agents),
     }
   }
+}
+
+/** Exponential with the given mean, and never more than half of what an exchange may take. */
+function drawWork(count: number, workMs: number, deadlineMs: number, seed: string): Float64Array {
+  const random = seededRandom(`${seed}/coordination/work`)
+  return Float64Array.from({ length: count }, () => Math.min(random.exponential() * workMs, deadlineMs / 2) * 1e6)
 }
 
 /** For each of `count` parts the whole that it belongs to, given where each whole begins. */

@@ -18,9 +18,9 @@ import type { Cancel } from '../platform/clock.ts'
 import { answerBody, createBodyPool, type BodyPool } from './bodies.ts'
 import { coordinationEvidence } from './coordination-round.ts'
 import type { InstanceSender } from './instance-pacer.ts'
-import { answersLate, LateAnswers } from './late-answers.ts'
 import type { RoundTimeline } from '../measurement/round-evidence.ts'
 import { expectedOf, filedAtNs, pacerOf, planRound, type PlannedRound, type RoundPacer } from './planned-round.ts'
+import { recipientDelay, type RecipientDelay } from './recipient-delay.ts'
 import { RoundRecorders } from './round-recorders.ts'
 import { msOf, type RoundOutcome, type RoundSetup } from './round-setup.ts'
 import { FailureTimes, markOf, timelineOf } from './round-timeline.ts'
@@ -65,7 +65,7 @@ export class RoundRun implements InstanceSender {
   /** Refusals of asks alone, since they are rare where figures are good. */
   private readonly refusedAtNs = new Map<number, number>()
   private readonly marked: { readonly name: string; readonly atNs: number }[] = []
-  private readonly late: LateAnswers | null
+  private readonly delay: RecipientDelay | null
   private timers: Cancel[] = []
   private finish: ((interrupted: boolean) => void) | null = null
   private fail: ((error: Error) => void) | null = null
@@ -88,15 +88,11 @@ export class RoundRun implements InstanceSender {
     this.resultAtNs = unset()
     this.countedFromNs = plan.loadModel === 'open' ? schedule.scheduledAtNs : this.sentAtNs
     this.filedAtNs = filedAtNs(this.planned, this.countedFromNs)
-    this.late =
-      plan.lateAnswers === undefined
-        ? null
-        : new LateAnswers({
-            delayMs: plan.lateAnswers.delayMs,
-            scheduler: timing.scheduler,
-            nowNs: () => this.sinceStart(),
-            answer: (exchange, recipient) => this.answerLate(exchange, recipient),
-          })
+    this.delay = recipientDelay(plan, this.planned, {
+      scheduler: timing.scheduler,
+      nowNs: () => this.sinceStart(),
+      answer: (exchange, recipient) => this.answerLate(exchange, recipient),
+    })
     this.load = pacerOf(plan, this.planned, timing, this.overdueNs, this)
   }
 
@@ -183,9 +179,7 @@ export class RoundRun implements InstanceSender {
     this.deliveredAtNs[exchange] = nowNs
     const fromNs = this.countedFromNs[exchange] as number
     this.recorders.delivery.record(this.recorders.blockOf(this.filedAtNs[exchange] as number), (nowNs - fromNs) / 1000)
-    if (this.late !== null && answersLate(this.setup.plan.lateAnswers, recipient, nowNs))
-      this.late.keep(exchange, recipient)
-    else this.answer(exchange, recipient, nowNs)
+    if (this.delay?.keeps(exchange, recipient, nowNs) !== true) this.answer(exchange, recipient, nowNs)
   }
 
   private answer(exchange: number, recipient: number, nowNs: number): void {
@@ -258,7 +252,9 @@ export class RoundRun implements InstanceSender {
     const { plan } = this.setup
     const nowNs = this.sinceStart()
     const { durationNs } = this.schedule
-    const settleNs = Math.min(settleMs, plan.drainGraceMs) * 1e6
+    // What was withdrawn may still reach its recipient, and its answer the requester, both unseen by the account.
+    const withdrew = (this.load.instances?.withdrawalsAsked ?? 0) > 0
+    const settleNs = (withdrew ? plan.drainGraceMs : Math.min(settleMs, plan.drainGraceMs)) * 1e6
     const quietNs = nowNs - Math.max(this.lastArrivalNs, this.lastSentNs)
     if (this.ledger.unresolved === 0 && nowNs >= durationNs && quietNs >= settleNs) return this.finish?.(false)
     const boundNs = Math.max(durationNs, this.lastSentNs) + (plan.workload.deadlineMs + plan.drainGraceMs) * 1e6
@@ -274,7 +270,7 @@ export class RoundRun implements InstanceSender {
 
   private stop(): void {
     this.load.pacer.stop()
-    this.late?.stop()
+    this.delay?.stop()
     this.readGauge()
     for (const cancel of this.timers) cancel()
     this.timers = []

@@ -57,6 +57,8 @@ export interface CoordinationPlan {
   readonly instancesPerSecond: number
   readonly arrivals: 'poisson' | 'uniform'
   readonly payloadBytes: number
+  /** Mean time that a recipient works on a question, exponential; 0: all answer at once. */
+  readonly workMs: number
   /** Of each exchange, from its send. */
   readonly deadlineMs: number
 }

@@ -50,6 +50,7 @@ export const coordinationPlanSchema = z.strictObject({
   instancesPerSecond: amount,
   arrivals: z.enum(['poisson', 'uniform']),
   payloadBytes: count,
+  workMs: amount,
   deadlineMs: amount,
 })
 

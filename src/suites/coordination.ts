@@ -7,7 +7,8 @@
  * is one pattern. Its instances arrive open loop, Poisson from the seed and the same for every engine, and so are the agents
  * that take part and how they answer; the time of an instance counts from its arrival to the moment its last needed answer is held.
  * Within an instance exchanges follow from each other: each is due when the answer is held that released it.
- * Recipients answer at once, since thinking would be added to both engines alike and hide the difference.
+ * Recipients answer at once, since thinking would be added to both engines alike and hide the difference; only in a quorum and in a
+ * review they work a while (`workMs`), the same for every engine, because nobody withdraws what was answered at once.
  *
  * Why it answers the question. What an engine adds to one exchange, a pattern multiplies: a pipeline sums its stages, a gather waits
  * for the slowest of many, a quorum for the middle one. Medians of exchanges say little of that. Every case gets engines started anew,
@@ -116,9 +117,11 @@ export function estimateCoordination(
   const ofCase = ({ agents, rounds, roundDurationMs, coordination }: CasePlan): number => {
     const stages = coordination === undefined ? 1 : maximumStages(coordination.pattern)
     const startMs = estimateMs({ arms, agents, rounds: 0, roundDurationMs, warmupMs }) - (warmupMs === 0 ? graceMs : 0)
-    return (
-      startMs + roundsMs({ arms, agents, rounds, roundDurationMs, warmupMs }) + (rounds * (stages - 1) * graceMs) / 2
-    )
+    const kind = coordination?.pattern.kind
+    // Where questions are withdrawn, a round waits for what is still on its way.
+    const settleMs = kind === 'quorum' || kind === 'review' ? rounds * graceMs : 0
+    const playMs = roundsMs({ arms, agents, rounds, roundDurationMs, warmupMs }) + settleMs
+    return startMs + playMs + (rounds * (stages - 1) * graceMs) / 2
   }
   return {
     durationMs: cases.reduce((sum, each) => sum + ofCase(each), 0),

@@ -26,6 +26,7 @@ const quorum: CoordinationPlan = {
   instancesPerSecond: 50,
   arrivals: 'poisson',
   payloadBytes: 300,
+  workMs: 0,
   deadlineMs: 5000,
 }
 const fanOut: CoordinationPlan = {

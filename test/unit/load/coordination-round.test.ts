@@ -4,7 +4,6 @@
  */
 import { describe, expect, it } from 'vitest'
 import { buildCoordination } from '../../../src/load/coordination.ts'
-import type { LoadSessionOptions } from '../../../src/load/load-session.ts'
 import { LoadSession } from '../../../src/load/load-session.ts'
 import type { RoundReport } from '../../../src/load/round-plan.ts'
 import type {
@@ -33,8 +32,8 @@ const review: CoordinationPattern = {
 /** Four hops of 1 ms take an exchange: ask, question, answer, result. */
 const roundTripUs = 4000
 
-function coordinationOf(pattern: CoordinationPattern): CoordinationPlan {
-  return { pattern, instancesPerSecond: 40, arrivals: 'poisson', payloadBytes: 300, deadlineMs: 2000 }
+function coordinationOf(pattern: CoordinationPattern, workMs = 0): CoordinationPlan {
+  return { pattern, instancesPerSecond: 40, arrivals: 'poisson', payloadBytes: 300, workMs, deadlineMs: 2000 }
 }
 
 interface Played extends RoundReport {
@@ -46,7 +45,7 @@ interface Played extends RoundReport {
 async function play(
   pattern: CoordinationPattern,
   engineOptions: MemoryEngineOptions = {},
-  sessionOptions: Partial<LoadSessionOptions> = {},
+  workMs = 0,
 ): Promise<Played> {
   const time = new VirtualTime()
   const engines: MemoryEngine[] = []
@@ -58,10 +57,9 @@ async function play(
     },
     timing: time,
     gauge: fixedGauge(),
-    ...sessionOptions,
   })
   await time.drive(session.connect(10, 4))
-  const plan = planOf({ coordination: coordinationOf(pattern), workload: { ...workload, agents: 10 } })
+  const plan = planOf({ coordination: coordinationOf(pattern, workMs), workload: { ...workload, agents: 10 } })
   const report = await time.drive(session.runRound(plan))
   const [engine] = engines
   const { coordination } = report.evidence
@@ -166,6 +164,35 @@ describe('a quorum', () => {
     expect(evidence.counts.refused).toBe(4)
     const held = await play(quorum, { faults: faultsAt(0, 'refuse') })
     expect(held.coordination.instances.failed).toBe(0)
+  })
+})
+
+describe('recipients that work before they answer', () => {
+  it('make an instance as long as the work that it waited for, the same whatever the engine', async () => {
+    const graph = buildCoordination(coordinationOf(fanOut, 30), planOf().seed, planOf().durationMs, 256)
+    const slowest = [...graph.arrivalNs].map((_, instance) => {
+      const stage = graph.firstStage[instance] ?? NaN
+      return Math.max(...(graph.workNs ?? []).slice(graph.firstExchange[stage], graph.firstExchange[stage + 1]))
+    })
+    const { pattern, coordination } = await play(fanOut, {}, 30)
+    expect(coordination.instances.failed).toBe(0)
+    const longestUs = Math.max(...slowest) / 1000
+    expectWithin(maximum(pattern), roundTripUs + longestUs, roundTripUs + longestUs + 3000)
+    const meanMs = [...(graph.workNs ?? [])].reduce((sum, ns) => sum + ns / 1e6, 0) / graph.count
+    expect(Math.abs(meanMs / 30 - 1)).toBeLessThan(0.3)
+  })
+
+  it('are withdrawn from once a quorum is there, and the account still adds up', async () => {
+    const graph = graphOf(quorum)
+    const { coordination, evidence } = await play(quorum, {}, 30)
+    const { asked, withdrawn } = coordination.withdrawals
+    expect(asked).toBe(graph.count - 3 * graph.arrivalNs.length)
+    expect(withdrawn).toBeGreaterThan(asked / 2)
+    expect(evidence.counts).toMatchObject({ scheduled: graph.count - withdrawn, completed: graph.count - withdrawn })
+    expect(evidence.counts).toMatchObject({ unexpected: 0, phantom: 0, doubleTerminal: 0, late: 0, lost: 0 })
+    expect(evidence.audit.reasons).toEqual([])
+    // Nobody told the recipients, so they answered, and the engine refused that.
+    expect(evidence.client['refused.answer.EXPIRED']).toBeGreaterThan(0)
   })
 })
 

@@ -24,7 +24,7 @@ const patterns: readonly CoordinationPattern[] = [
 ]
 
 function planOf(pattern: CoordinationPattern, instancesPerSecond = 300): CoordinationPlan {
-  return { pattern, instancesPerSecond, arrivals: 'poisson', payloadBytes: 300, deadlineMs: 1000 }
+  return { pattern, instancesPerSecond, arrivals: 'poisson', payloadBytes: 300, workMs: 0, deadlineMs: 1000 }
 }
 
 function build(pattern: CoordinationPattern, seed = 'seed', durationMs = 2000): CoordinationGraph {

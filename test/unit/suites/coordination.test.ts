@@ -111,6 +111,7 @@ describe('the flags', () => {
         instancesPerSecond: 20,
         arrivals: 'poisson',
         payloadBytes: 300,
+        workMs: 0,
         deadlineMs: 5000,
       },
     })
