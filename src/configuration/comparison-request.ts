@@ -43,8 +43,12 @@ export function comparisonRequest(
   flags: ComparisonFlags,
   settings: Settings,
   projectFolder: string,
+  leastEngines = 2,
 ): ComparisonRequest {
-  const arms = planArms(settings.engines.map((spec) => withUrl(spec, flags)))
+  const arms = planArms(
+    settings.engines.map((spec) => withUrl(spec, flags)),
+    leastEngines,
+  )
   const remote = arms.some(({ url }) => url !== undefined)
   return {
     profile: settings.profile,

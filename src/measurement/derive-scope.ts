@@ -90,8 +90,10 @@ export function notAssessed(
 
 /** The smallest run that would have what the target lacks. */
 function commandFor(target: TargetResult, manifest: RunManifest): string {
-  const { measure } = parseTarget(target.expression)
+  const { measure, over } = parseTarget(target.expression)
   const command = commandOf(manifest)
+  if (manifest.suite === 'endurance' && over !== null)
+    return `${command} --profile full --duration ${over.amount}${over.unit}`
   if (measure.kind === 'throughputPerSecond') return fullScale
   if (measure.kind === 'agents') return manifest.suite === 'scaling' ? `${command} --profile standard` : fullScale
   if (manifest.profile === 'smoke') return `${command} --profile standard`

@@ -70,7 +70,7 @@ function readingOf(engine: EngineEndurance, series: string | null, name: string)
     case 'steps': {
       const count = service.filter(({ step }) => step !== null).length
       const reading = trendReading(service, 'service')
-      return { ...reading, value: count, low: count, high: count }
+      return reading.reason === '' ? { ...reading, value: count, low: count, high: count } : reading
     }
     case 'retainedBytesPerExchange': {
       const { n } = screen
@@ -117,7 +117,10 @@ function leaks(trends: readonly GrowthTrend[], series: string | null): OfLife {
   const open = trends.filter(({ verdict }) => verdict === 'suspect' || verdict === 'not excluded').length
   const reading = trendReading(trends, series ?? 'memory')
   // A leak that was shown is one, whatever is not known of the rest.
-  return { ...reading, value: found, low: found, high: found + open, reason: found > 0 ? '' : reading.reason }
+  if (found === 0 && reading.reason !== '') return reading
+  const judged = trends.filter(({ verdict }) => verdict !== 'inconclusive')
+  const n = Math.min(...judged.map((each) => each.n))
+  return { ...reading, n, value: found, low: found, high: found + open, reason: '' }
 }
 
 function growth(trends: readonly GrowthTrend[], what: string): OfLife {

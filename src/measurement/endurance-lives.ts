@@ -11,7 +11,7 @@ import type { CasePlan, RoundEvidence } from './round-evidence.ts'
 
 export interface Interval {
   readonly evidence: RoundEvidence
-  /** At rest after it; null where it was not quiescent, or was not read. */
+  /** At rest after it; null where the drain did not finish, so that it was none, or where it was not read. */
   readonly rest: RestReading | null
   /** Wall clock of the reading. */
   readonly atMs: number
@@ -49,7 +49,7 @@ export function livesOf({ all, valid }: ArmRounds): Life[] {
     life.endMs = startedAtMs + (rest === undefined ? durationMs + drainMs : rest.atMs + rest.tookMs)
     life.intervals.push({
       evidence,
-      rest: rest === undefined || rest.openExchanges > 0 ? null : rest,
+      rest: rest === undefined || evidence.ledger.state !== 'COMPLETE' ? null : rest,
       atMs: startedAtMs + (rest?.atMs ?? durationMs + drainMs),
       valid: counted.get(evidence) ?? null,
       exchangesSoFar: life.exchanges,

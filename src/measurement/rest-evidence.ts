@@ -9,8 +9,6 @@ export interface RestReading {
   readonly atMs: number
   /** What collecting and reading took; nothing was measured meanwhile. */
   readonly tookMs: number
-  /** Exchanges that were sent and not resolved; a reading with any is none at rest. */
-  readonly openExchanges: number
   readonly engine: ProcessReading
   readonly openConnections: number
   /** Of the store's files; null for an engine that keeps none. */

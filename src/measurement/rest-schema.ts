@@ -20,7 +20,6 @@ const processSchema = z.strictObject({
 export const restReadingSchema = z.strictObject({
   atMs: amount,
   tookMs: amount,
-  openExchanges: count,
   engine: processSchema,
   openConnections: count,
   storeBytes: count.nullable(),

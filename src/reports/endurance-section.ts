@@ -53,6 +53,7 @@ function heldSection({ engines }: EnduranceResult): Section {
     table: { head: ['engine', 'series', 'verdict', 'per hour', 'detectable per hour', 'at the begin', 'over'], rows },
     lines: [
       ...engines.map(coverageLine),
+      ...inconclusiveLines(engines, ({ held, store, harness }) => [...held, ...store, ...harness]),
       ...engines.flatMap(({ engine, store, held }) =>
         [...held, ...store].flatMap(({ series, hoursToLimit }): Line[] =>
           hoursToLimit === null
@@ -69,6 +70,19 @@ function heldSection({ engines }: EnduranceResult): Section {
       },
     ],
   }
+}
+
+function inconclusiveLines(
+  engines: readonly EngineEndurance[],
+  trendsOf: (engine: EngineEndurance) => readonly (GrowthTrend | DriftTrend)[],
+): Line[] {
+  return engines.flatMap((each) => {
+    const open = trendsOf(each).filter(({ verdict }) => verdict === 'inconclusive')
+    return [...new Set(open.map(({ reason }) => reason))].map((reason): Line => {
+      const names = open.flatMap((trend) => (trend.reason === reason ? [seriesWords[trend.series]] : []))
+      return { text: `${each.engine}, inconclusive: ${names.join('; ')}: ${reason}.`, tone: 'doubt' }
+    })
+  })
 }
 
 function coverageLine({ engine, coverage, lives, warmUpMs }: EngineEndurance): Line {
@@ -97,10 +111,10 @@ function growthRow(engine: string, each: GrowthTrend, verdict: TrendWord | 'grow
   ]
 }
 
-function verdictCell(verdict: TrendWord | 'grows', { reason, warnings }: GrowthTrend | DriftTrend): Cell {
+/** Why a series is inconclusive stands below the table, once for all that share it. */
+function verdictCell(verdict: TrendWord | 'grows', { warnings }: GrowthTrend | DriftTrend): Cell {
   const tone = verdict === 'grows' ? 'plain' : tones[verdict]
-  const doubts = verdict === 'inconclusive' ? [reason] : warnings
-  return { text: verdict, tone, ...(doubts.length === 0 ? {} : { detail: doubts.join('; ') }) }
+  return { text: verdict, tone, ...(warnings.length === 0 ? {} : { detail: warnings.join('; ') }) }
 }
 
 function horizonCell({ horizonHours, n }: GrowthTrend | DriftTrend): Cell {
@@ -121,6 +135,7 @@ function serviceSection({ engines }: EnduranceResult): Section {
       rows: engines.flatMap(({ engine, service }) => service.map((each) => driftRow(engine, each))),
     },
     lines: [
+      ...inconclusiveLines(engines, ({ service }) => service),
       {
         text: 'Above 1× service got worse; a tenth counts as none. A step is a jump that stayed to the end.',
       },

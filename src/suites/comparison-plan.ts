@@ -19,10 +19,10 @@ export interface PlannedArm extends ArmSpec {
   readonly role: 'baseline' | 'candidate'
 }
 
-/** Gives the last arm the candidate's role. Throws USAGE for fewer than two arms or more than eight. */
-export function planArms(specs: readonly ArmSpec[]): PlannedArm[] {
-  if (specs.length < 2 || specs.length > 8) {
-    throw new LighthouseError('USAGE', `a comparison takes 2 to 8 engines, ${specs.length} given`, {
+/** Gives the last arm the candidate's role. Throws USAGE for fewer than `least` arms or more than eight. */
+export function planArms(specs: readonly ArmSpec[], least = 2): PlannedArm[] {
+  if (specs.length < least || specs.length > 8) {
+    throw new LighthouseError('USAGE', `a run takes ${least} to 8 engines, ${specs.length} given`, {
       suggestions: ['Name the baseline first and the candidate last: --engines polling,elicitation.'],
     })
   }

@@ -49,6 +49,8 @@ export interface ComparisonPlan {
   readonly coordination?: CoordinationPlan
   /** Stretches of different load that fill each round. */
   readonly phases?: readonly LoadPhase[]
+  /** See RoundPlan. */
+  readonly blockMs?: number
   /** Engine labels in the order of play, per round. */
   readonly order: readonly (readonly string[])[]
   /** Rounds are repeated while this much time has not passed since the start; null for no bound. */
@@ -150,6 +152,7 @@ function roundPlan(plan: ComparisonPlan, arm: PlayableArm, key: RoundKey): Round
     drainGraceMs: arm.drainGraceMs,
     latenessBoundMs: plan.latenessBoundMs,
     ...(plan.timeline === undefined ? {} : { timeline: plan.timeline }),
+    ...(plan.blockMs === undefined ? {} : { blockMs: plan.blockMs }),
     ...(plan.coordination === undefined ? {} : { coordination: plan.coordination }),
     ...(plan.phases === undefined || key.kind === 'w' ? {} : { phases: plan.phases }),
   }

@@ -14,7 +14,12 @@ import type { MachineNoise } from '../measurement/machine-noise.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
 import type { EngineArm, RoundEvidence, RunManifest } from '../measurement/round-evidence.ts'
 import { resumed, takeUp } from './resume.ts'
-import { createRunDirectory, openRunDirectory, type RunDirectory } from '../measurement/run-directory.ts'
+import {
+  createRunDirectory,
+  openRunDirectory,
+  type OpenedRun,
+  type RunDirectory,
+} from '../measurement/run-directory.ts'
 import { targetsSha256, targetsText } from '../measurement/targets-file.ts'
 import { newRunId, utcTimestamp } from '../measurement/utc-time.ts'
 import { clockOrigin, systemClock, type Clock } from '../platform/clock.ts'
@@ -50,14 +55,13 @@ export async function beginRun(
   const clock = systemClock(origin)
   sweepScratchFolders()
   const environment = await collectEnvironment(request.projectFolder)
-  const earlier = resume === null ? null : takeUp(resume, environment)
+  const noise = new NoiseLog()
+  const done = new Set<string>()
+  const earlier = resume === null ? null : goOn(resume, environment, noise, done)
   const startedAtMs = clock.wallMs()
   const runId = earlier?.manifest.runId ?? newRunId(startedAtMs, seededRandom(`${request.seed}/run-id/${startedAtMs}`))
   const directory = earlier?.directory ?? createRunDirectory(request.outputFolder, runId)
   events.started(runId, directory.path, request.seed)
-  const noise = new NoiseLog()
-  for (const { evidence } of earlier?.rounds ?? []) noise.add(evidence)
-  const done = new Set(earlier?.rounds.map(({ evidence }) => `${evidence.round} ${evidence.engine}`))
   let manifest: RunManifest | null = null
   return {
     runId,
@@ -90,6 +94,21 @@ export async function beginRun(
       return { results: publish(directory), runDirectory: directory.path, ended }
     },
   }
+}
+
+/** What a resumed run goes on with. Its rounds may be many; what is needed of them is noted, and they are let go of. */
+function goOn(
+  path: string,
+  environment: RunManifest['environment'],
+  noise: NoiseLog,
+  done: Set<string>,
+): Pick<OpenedRun, 'manifest' | 'directory'> {
+  const { manifest, directory, rounds } = takeUp(path, environment)
+  for (const { evidence } of rounds) {
+    noise.add(evidence)
+    done.add(`${evidence.round} ${evidence.engine}`)
+  }
+  return { manifest, directory }
 }
 
 /** What is fixed before the first round, beside the request. */

@@ -1,0 +1,170 @@
+/**
+ * One endurance run from settings to a finished run directory. Every interval is written and synced when it ends and then let go of, so
+ * that this process holds as much on the third day as in the first hour; what is published is read back from disk.
+ */
+import { drainGraceMs } from './arm-timing.ts'
+import type { PlayedRound } from './arm.ts'
+import { chooseHost } from './comparison-plan.ts'
+import { playComparison, type ComparisonOutcome, type PlayableArm } from './comparison.ts'
+import { openEnduringArm, type EnduringArm } from './enduring-arm.ts'
+import {
+  estimateEndurance,
+  planEndurance,
+  type EndurancePlace,
+  type EndurancePlan,
+  type EnduranceSizes,
+} from './endurance.ts'
+import type { RunEvents } from './run-events.ts'
+import { validateEngines, type FinishedRun, type SuiteRequest } from './run-frame.ts'
+import { beginRun, type BegunRun } from './run-record.ts'
+import { loadEngine } from '../engines/registry.ts'
+import { latenessBoundMs } from '../measurement/derive-rounds.ts'
+import { collectEnvironment } from '../measurement/environment.ts'
+import type { EngineArm } from '../measurement/round-evidence.ts'
+import { LighthouseError } from '../platform/errors.ts'
+
+export interface EnduranceRequest extends SuiteRequest {
+  readonly sizes: EnduranceSizes
+  readonly minimumRounds: (rounds: number) => number
+  /** Directory of a run that was cut short, or null. */
+  readonly resume: string | null
+}
+
+export interface EnduranceOutline extends EndurancePlan {
+  readonly host: 'process'
+  readonly skippedCases: readonly { readonly name: string; readonly reason: string }[]
+  readonly durationMs: number
+  readonly diskBytes: number
+  /** What the engines' stores grow to; 0 without a store. */
+  readonly storeBytes: number
+}
+
+/** Rows of a question and its answer of 300 bytes with their columns, by measurement; polling keeps an index beside them. */
+const storeBytesPerExchange = 1200
+
+/** Throws USAGE for a plan that cannot be and for an engine that runs elsewhere, ENVIRONMENT when the agents do not fit the machine. */
+export async function outlineEndurance(request: EnduranceRequest): Promise<EnduranceOutline> {
+  const remote = request.arms.find(({ url }) => url !== undefined)
+  if (remote !== undefined) {
+    throw new LighthouseError(
+      'USAGE',
+      `${remote.label} runs elsewhere, and what its process holds cannot be read from here`,
+      {
+        suggestions: ['Leave the URL of the engine out.'],
+      },
+    )
+  }
+  const places = await placesOf(request)
+  const { sizes, seed, warmupMs, durability } = request
+  const plan = planEndurance(sizes, places, seed)
+  const environment = await collectEnvironment(request.projectFolder)
+  chooseHost('process', sizes.agents, 1, environment.descriptorLimit.value)
+  const exchanges = (sizes.ratePerSecond * sizes.durationMs) / 1000
+  return {
+    ...plan,
+    host: 'process',
+    skippedCases: [],
+    ...estimateEndurance(plan, places, warmupMs),
+    storeBytes: durability === 'memory' ? 0 : Math.round(exchanges * storeBytesPerExchange),
+  }
+}
+
+async function placesOf({ arms, workload }: EnduranceRequest): Promise<EndurancePlace[]> {
+  const places: EndurancePlace[] = []
+  for (const arm of arms) {
+    const ttlMs = (await loadEngine(arm.name)).longestTtlMs?.(arm.options) ?? 0
+    // What is open is kept until its deadline.
+    const longestTtlMs = Math.max(ttlMs, workload.deadlineMs)
+    places.push({ label: arm.label, drainGraceMs: drainGraceMs(arm), longestTtlMs })
+  }
+  return places
+}
+
+export async function runEndurance(
+  request: EnduranceRequest,
+  outline: EnduranceOutline,
+  events: RunEvents,
+  signal: AbortSignal,
+): Promise<FinishedRun> {
+  await validateEngines(request)
+  const run = await beginRun(request, events, request.resume)
+  const arms: EnduringArm[] = []
+  try {
+    for (const arm of request.arms) {
+      if (signal.aborted) throw new LighthouseError('ENVIRONMENT', 'interrupted before the engines were up')
+      const { agents } = request.sizes
+      arms.push(await openEnduringArm(request, { arm, agents, clockOrigin: run.origin }, run.clock, events))
+    }
+    declare(
+      run,
+      arms.map((arm) => arm.describe()),
+      request,
+      outline,
+    )
+    for (const arm of arms) await arm.pause()
+    return run.finish(await playIntervals({ request, outline, run, arms, events, signal }))
+  } finally {
+    await closeAll(arms, events)
+  }
+}
+
+function declare(
+  run: BegunRun,
+  engines: readonly EngineArm[],
+  request: EnduranceRequest,
+  outline: EnduranceOutline,
+): void {
+  const { order, cases } = outline
+  const { agents, ratePerSecond, roundDurationMs, rounds } = cases[0]
+  const minimumRounds = request.minimumRounds(rounds)
+  run.declare(engines, {
+    suite: 'endurance',
+    sizes: { agents, ratePerSecond, rounds, minimumRounds, roundDurationMs, order, cases },
+  })
+}
+
+export interface IntervalsToPlay {
+  readonly request: Pick<
+    EnduranceRequest,
+    'profile' | 'workload' | 'sizes' | 'warmupMs' | 'pacing' | 'seed' | 'targets' | 'timeBudgetMs'
+  >
+  readonly outline: EndurancePlan & Pick<EnduranceOutline, 'durationMs'>
+  readonly run: Pick<BegunRun, 'runId' | 'clock' | 'has' | 'keep'>
+  readonly arms: readonly PlayableArm[]
+  readonly events: Pick<RunEvents, 'stage' | 'roundStart'>
+  readonly signal: AbortSignal
+}
+
+/** Plays what is not on disk yet. Of a played interval nothing is kept here. */
+export async function playIntervals(parts: IntervalsToPlay): Promise<ComparisonOutcome['ended']> {
+  const { request, outline, run, arms, events, signal } = parts
+  const [plan] = outline.cases
+  const { agents, ratePerSecond } = request.sizes
+  const hooks = {
+    onWarmup: (engine: string) => events.stage(`warming ${engine} up`),
+    onRoundStart: (engine: string, round: number, attempt: number) => events.roundStart(engine, round, attempt),
+    onRound: (played: PlayedRound) => run.keep(played),
+  }
+  const intervals = {
+    rounds: plan.rounds,
+    roundDurationMs: plan.roundDurationMs,
+    warmupMs: request.warmupMs,
+    workload: { ...request.workload, agents, ratePerSecond },
+    pacing: request.pacing,
+    loadModel: 'open' as const,
+    seed: request.seed,
+    runId: run.runId,
+    latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
+    order: outline.order.map((labels, round) => labels.filter((label) => !run.has(label, round))),
+    blockMs: outline.blockMs,
+    repeatUntilMs: Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity),
+    budgetMs: request.timeBudgetMs,
+  }
+  return (await playComparison(intervals, arms, hooks, run.clock, signal)).ended
+}
+
+async function closeAll(arms: readonly EnduringArm[], events: RunEvents): Promise<void> {
+  for (const arm of arms) {
+    await arm.close().catch((error: unknown) => events.note(`${arm.label} did not stop cleanly: ${String(error)}`))
+  }
+}
