@@ -28,7 +28,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     inFlight: { agents: 20, ratePerSecond: 200, durationMs: 1000 },
     inFlightRounds: 1,
     caps: [1.2],
-    pressure: { agents: 20, ratePerSecond: 200, durationMs: 1000, payloadBytes: 10_000 },
+    pressure: { agents: 20, ratePerSecond: 250, durationMs: 800, payloadBytes: 10_000 },
     descriptors: null,
     flood: null,
     sustained: null,
@@ -41,7 +41,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
   standard: {
     idleAgents: [100, 250, 500, 1000],
     idleRounds: 3,
-    settleMs: 1000,
+    settleMs: 500,
     payloads: [200, 2000, 20_000],
     inFlight: { agents: 100, ratePerSecond: 200, durationMs: 4000 },
     inFlightRounds: 3,

@@ -135,8 +135,9 @@ function heldCase(kind: MemoryCasePlan['kind'], load: SteadyLoad, payloadBytes: 
   }
 }
 
-/** Of the load host that warms the engine up, beyond the one that plays. */
-const startUpMs = 500
+/** An engine and two load hosts start for each round, and five readings are taken; sessions open at a rate that errs on the low side. */
+const startUpMs = 1500
+const sessionsPerMs = 3
 
 /** Milliseconds the plan takes when no round is repeated, and the bytes it leaves. */
 export function estimateMemory(
@@ -146,10 +147,11 @@ export function estimateMemory(
 ): { readonly durationMs: number; readonly diskBytes: number } {
   const timeOf = ({ agents, rounds, roundDurationMs, memory }: CasePlan): number => {
     if (memory === undefined) return estimateMs({ arms, agents, rounds, roundDurationMs, warmupMs: 0 })
-    const held = memory.kind === 'flood' ? memory.deadlineMs : Math.min(memory.answerDelayMs, memory.deadlineMs)
-    const slowest = together ? arms.slice(0, 1) : arms
-    const each = estimateMs({ arms: slowest, agents, rounds: 1, roundDurationMs, warmupMs: 0 })
-    return rounds * (each + slowest.length * (held + startUpMs + 2 * settleMs))
+    const answeredMs = Math.min(memory.answerDelayMs, memory.deadlineMs)
+    const roundMs = startUpMs + agents / sessionsPerMs + roundDurationMs + answeredMs + 3 * settleMs
+    const drainsMs = arms.map(({ drainGraceMs }) => drainGraceMs)
+    const longestMs = roundMs + Math.max(...drainsMs)
+    return rounds * (together ? longestMs : drainsMs.reduce((sum, drainMs) => sum + roundMs + drainMs, 0))
   }
   return {
     durationMs: Math.round(cases.reduce((sum, each) => sum + timeOf(each), 0)),

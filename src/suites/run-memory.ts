@@ -4,8 +4,8 @@
  */
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
-import type { PlannedArm } from './comparison-plan.ts'
-import { playComparison, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
+import { descriptorNeeds, type PlannedArm } from './comparison-plan.ts'
+import { maximumRepeats, playComparison, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
 import { whyDescriptorsCannotBeLimited } from './descriptor-limit.ts'
 import { MemoryArm } from './memory-arm.ts'
 import { estimateMemory, planMemory, type MemoryPlan, type MemorySizes } from './memory-pressure.ts'
@@ -14,6 +14,7 @@ import { closeAll, openArm, validateEngines } from './run-frame.ts'
 import type { FinishedRun, SuiteRequest } from './run-frame.ts'
 import { beginRun, type BegunRun } from './run-record.ts'
 import { latenessBoundMs } from '../measurement/derive-rounds.ts'
+import { collectEnvironment } from '../measurement/environment.ts'
 import type { CasePlan, EngineArm } from '../measurement/round-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
 
@@ -41,6 +42,13 @@ export async function outlineMemory(request: MemoryRequest): Promise<MemoryOutli
   const cannot = new Map<string, string>()
   const noDescriptors = await whyDescriptorsCannotBeLimited()
   if (noDescriptors !== null) cannot.set('descriptors', noDescriptors)
+  const limit = (await collectEnvironment(request.projectFolder)).descriptorLimit.value
+  for (const agents of request.sizes.idleAgents) {
+    const needed = descriptorNeeds(agents, 1).inChild
+    if (limit === null || needed <= limit) continue
+    const reason = `${agents} agents need about ${needed} file descriptors in one process, the limit is ${limit}`
+    cannot.set(`idle-${agents}`, reason)
+  }
   const labels = request.arms.map(({ label }) => label)
   const plan = planMemory(request.sizes, labels, request.seed, cannot)
   const arms = request.arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
@@ -73,6 +81,8 @@ class MemoryPlayer {
   private readonly startNs: number
   /** Highest settled heap without a cap, by engine. */
   private readonly needs = new Map<string, number>()
+  /** Rounds repeated, by case: each starts three processes. */
+  private readonly repeats = new Map<string, number>()
 
   constructor(parts: PlayerParts) {
     this.parts = parts
@@ -172,14 +182,18 @@ class MemoryPlayer {
     })
     const hooks = {
       onWarmup: () => undefined,
-      onRoundStart: (engine: string, number: number, attempt: number) =>
-        events.roundStart(`${engine}, ${each.name}`, number, attempt),
+      onRoundStart: (engine: string, number: number, attempt: number) => {
+        if (attempt > 0) this.repeats.set(each.name, (this.repeats.get(each.name) ?? 0) + 1)
+        events.roundStart(`${engine}, ${each.name}`, number, attempt)
+      },
       onRound: (played: PlayedRound) => {
         if (memory.kind === 'heapNeed') this.needs.set(planned.label, heapNeedOf(played))
         run.keep(played)
       },
     }
-    const plan = { ...this.planOf(each, [[planned.label]]), firstRound: round, rounds: 1 }
+    const planOfCase = this.planOf(each, [[planned.label]])
+    const repeatUntilMs = (this.repeats.get(each.name) ?? 0) < maximumRepeats ? planOfCase.repeatUntilMs : 0
+    const plan = { ...planOfCase, firstRound: round, rounds: 1, repeatUntilMs }
     return (await playComparison(plan, [arm], hooks, run.clock, signal)).ended
   }
 

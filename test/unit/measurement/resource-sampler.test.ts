@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   sampleIntervalMs,
   startResourceSampler,
@@ -74,6 +74,24 @@ describe('ResourceSampler', () => {
     expect([summary.openConnectionsMax, summary.walBytesMax]).toEqual([null, null])
     expect(summary.nullReasons['openConnectionsMax']).toMatch(/gauges/)
     expect([afterReset.openConnectionsMax, afterReset.walBytesMax]).toEqual([5, 10])
+  })
+
+  it('survives a process without descriptors, which cannot ask for its memory, and then gives none', () => {
+    const time = manual()
+    const sampler = startResourceSampler('process', () => ({ openConnections: 1, walBytes: 1 }), time.scheduler)
+    const rss = vi.spyOn(process.memoryUsage, 'rss').mockImplementation(() => {
+      throw new Error('EMFILE: too many open files, uv_resident_set_memory')
+    })
+    expect(() => time.tick()).not.toThrow()
+    rss.mockRestore()
+    const summary = sampler.summary()
+    sampler.reset()
+    const afterReset = sampler.summary()
+    sampler.stop()
+    expect(summary.rssMaxBytes).toBeNull()
+    expect(summary.nullReasons['rssMaxBytes']).toMatch(/descriptor/)
+    expect(summary.heapMaxBytes).toBeGreaterThan(0)
+    expect(afterReset.rssMaxBytes).toBeGreaterThan(0)
   })
 
   it('counts the CPU that its own thread used, at least as much as a neighbouring counter saw', () => {

@@ -7,6 +7,7 @@ import type { CasePlan, RoundEvidence } from '../../../src/measurement/round-evi
 import { hostileResults, results } from '../../golden/reports/results-fixture.ts'
 import { burstRun } from '../derive/burst-run.ts'
 import { coordinationRun } from '../derive/coordination-run.ts'
+import { memoryRun } from '../derive/memory-run.ts'
 import { altered, plainTargets, syntheticRun } from '../derive/synthetic-run.ts'
 
 const claims = `claims:
@@ -165,6 +166,8 @@ export const resultsDocuments: Readonly<Record<string, ResultsDocument>> = {
   'a scaling run': scaling(),
   'a scaling run with a fitted law': fitted(),
   'a recovery run': recovery(),
+  'a memory run': deriveResults(memoryRun()),
+  'a memory run without a valid round': deriveResults(altered(memoryRun(), () => true, spoiled)),
   'a burst run': deriveResults(burstRun({ times: (second) => (second === 3 ? 3 : 1) })),
   'a burst run of few rounds, one without recovery': deriveResults(
     burstRun({ rounds: 1, perSecond: 5, failing: (second) => (second > 3 ? 3 : 0) }),

@@ -145,6 +145,11 @@ describe('documents that runs make', () => {
         recovery?.faults.find(({ timeToFullMs }) => timeToFullMs !== null),
       'a fault that could not be timed': ({ recovery }) =>
         recovery?.faults.find(({ backlogMax }) => backlogMax === null),
+      'memory of an idle agent': ({ memory }) => memory?.agents[0]?.idleLiveBytes.low,
+      'memory that is not known': ({ memory }) =>
+        memory?.inFlight.find(({ liveBytes }) => liveBytes.value === null && liveBytes.reason !== ''),
+      'an engine under a heap cap': ({ memory }) => memory?.pressure.find(({ state }) => state === 'carried'),
+      'a leak that was excluded': ({ memory }) => memory?.leaks.find(({ verdict }) => verdict === 'MET'),
       'a burst with its ratio': ({ burst }) => burst?.cases[0]?.steps[0]?.p99.low,
       'a burst that was not recovered from': ({ burst }) =>
         burst?.cases.find(({ recovery, steps }) => recovery.medianMs === null && steps[0]?.p99.ratio === null),
@@ -256,6 +261,23 @@ describe('a planted fault is caught by zod and by ajv', () => {
     expect(verdicts(document)).toEqual({ zod: true, ajv: true })
     const planted = changed(document, ['recovery', 'faults', 0, ...path], replacement)
     expect(verdicts(planted)).toEqual({ zod: false, ajv: false })
+  })
+})
+
+describe('a planted fault of a memory run is caught by zod and by ajv', () => {
+  it.each<readonly [string, Path, unknown]>([
+    ['a wrong shape', ['agents', 0, 'idleLiveBytes', 'shape'], 'straight'],
+    ['a slope with a unit', ['agents', 0, 'idleRssBytes', 'value'], '4700 B'],
+    ['a missing bound', ['inFlight', 0, 'liveBytes', 'high'], undefined],
+    ['a wrong state', ['pressure', 0, 'state'], 'survived'],
+    ['a negative loss', ['pressure', 0, 'lost'], -1],
+    ['a share of a connection', ['descriptors', 0, 'closed'], 0.5],
+    ['a missing control', ['flood', 0, 'controlP99Ms'], undefined],
+    ['a wrong verdict', ['leaks', 0, 'verdict'], 'none'],
+  ])('%s', (_what, path, replacement) => {
+    const document = documentOf('a memory run')
+    expect(verdicts(document)).toEqual({ zod: true, ajv: true })
+    expect(verdicts(changed(document, ['memory', ...path], replacement))).toEqual({ zod: false, ajv: false })
   })
 })
 
