@@ -6,6 +6,7 @@ import type { SuiteNeeds } from '../measurement/doctor-document.ts'
 import { suiteNeeds } from '../suites/requirements.ts'
 import { burstRequest } from './burst-request.ts'
 import { comparisonRequest } from './comparison-request.ts'
+import { contentionRequest } from './contention-request.ts'
 import { recoveryRequest } from './recovery-request.ts'
 import { scalingRequest } from './scaling-request.ts'
 import type { ProfileName } from './profiles.ts'
@@ -21,6 +22,7 @@ export function needsOfProfiles(profiles: readonly ProfileName[], projectFolder:
       scaling: scalingRequest(flags, settings, projectFolder),
       recovery: recoveryRequest(flags, settings, projectFolder),
       burst: burstRequest(flags, settings, projectFolder),
+      contention: contentionRequest({ ...flags, 'start-postgres': false }, settings, projectFolder),
     })
   })
 }

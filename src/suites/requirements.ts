@@ -13,11 +13,13 @@ import type { Profile } from '../measurement/targets-file.ts'
 import type { Suite } from '../measurement/vocabulary.ts'
 import { drainGraceMs } from './arm-timing.ts'
 import { estimateBurst, planBurst } from './burst.ts'
+import { estimateContention, planContention } from './contention.ts'
 import { estimateDiskBytes, estimateMs, sharedPoolDescriptors } from './comparison-plan.ts'
 import { faultKind } from './fault-kinds.ts'
 import { estimateRecovery, planRecovery } from './recovery.ts'
 import type { BurstRequest } from './run-burst.ts'
 import type { ComparisonRequest } from './run-comparison.ts'
+import type { ContentionRequest } from './run-contention.ts'
 import type { SuiteRequest } from './run-frame.ts'
 import type { RecoveryRequest } from './run-recovery.ts'
 import type { ScalingRequest } from './run-scaling.ts'
@@ -29,6 +31,7 @@ export interface SuiteRequests {
   readonly scaling: ScalingRequest
   readonly recovery: RecoveryRequest
   readonly burst: BurstRequest
+  readonly contention: ContentionRequest
 }
 
 type Row = Omit<SuiteNeeds, 'suite' | 'command' | 'profile' | 'cores' | 'latenessBoundMs'>
@@ -63,6 +66,12 @@ const table: readonly {
     command: 'lighthouse bench burst',
     request: ({ burst }) => burst,
     row: ({ burst }) => burstRow(burst),
+  },
+  {
+    suite: 'contention',
+    command: 'lighthouse bench contention',
+    request: ({ contention }) => contention,
+    row: ({ contention }) => contentionRow(contention),
   },
 ]
 
@@ -201,6 +210,29 @@ function burstRow(request: BurstRequest): Row {
   }
 }
 
+/** Writers are no sockets: an embedded store has none, and a server's are its pool. Every row is in the log and in the index by inbox too. */
+function contentionRow({ arms, sizes, seed, warmupMs, workload }: ContentionRequest): Row {
+  const plan = planContention(sizes, arms, seed)
+  const { durationMs, diskBytes } = estimateContention(plan, arms, warmupMs)
+  const writes = plan.cases.reduce(
+    (sum, { rounds, ratePerSecond, roundDurationMs }) => sum + (rounds * ratePerSecond * roundDurationMs) / 1000,
+    0,
+  )
+  const memoryBytes = commandLineBytes + arms.length * 2 * hostBytes.process
+  return {
+    levels: [{ agents: sizes.writers.at(-1) ?? 0, portsPerAddress: 0, memoryBytes }],
+    host: 'process',
+    enginesAtOnce: arms.length,
+    proxiesAtOnce: 0,
+    outputBytes: diskBytes,
+    storeBytes: arms.length * Math.ceil(writes) * copiesPerRow * (workload.payloadBytes + bytesBesidePayload),
+    durationMs,
+    optionalTools: [
+      { tool: 'postgresql', cases: 'stores on a PostgreSQL server that the run starts (--start-postgres)' },
+    ],
+  }
+}
+
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 const commandLineBytes = 128 * mebibyte
@@ -219,6 +251,8 @@ export function levelNeeds(agents: number, enginesAtOnce: number, host: 'thread'
 /** A row per question and per answer: body, envelope, keys and, with polling, the index by agent. */
 const rowsPerExchange = 2
 const bytesBesidePayload = 400
+/** In the table with its index, and in the write-ahead log. */
+const copiesPerRow = 2
 
 /** Of one engine. */
 function storeBytes({ durability }: SuiteRequest, exchanges: number, payloadBytes: number): number {
