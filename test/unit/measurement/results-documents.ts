@@ -6,6 +6,7 @@ import type { KneeResult, ResultsDocument } from '../../../src/measurement/resul
 import type { CasePlan, RoundEvidence } from '../../../src/measurement/round-evidence.ts'
 import { hostileResults, results } from '../../golden/reports/results-fixture.ts'
 import { burstRun } from '../derive/burst-run.ts'
+import { contentionRun } from '../derive/contention-run.ts'
 import { coordinationRun } from '../derive/coordination-run.ts'
 import { memoryRun } from '../derive/memory-run.ts'
 import { altered, plainTargets, syntheticRun } from '../derive/synthetic-run.ts'
@@ -166,6 +167,11 @@ export const resultsDocuments: Readonly<Record<string, ResultsDocument>> = {
   'a scaling run': scaling(),
   'a scaling run with a fitted law': fitted(),
   'a recovery run': recovery(),
+  'a contention run': deriveResults(contentionRun()),
+  'a contention run of few rounds, with searches that ended': deriveResults(
+    contentionRun({ rounds: 3, latency: (load) => ({ us: 500, tailUs: load === 'saturation' ? 300_000 : 2000 }) }),
+  ),
+  'a contention run without a valid round': deriveResults(altered(contentionRun(), () => true, spoiled)),
   'a memory run': deriveResults(memoryRun()),
   'a memory run without a valid round': deriveResults(altered(memoryRun(), () => true, spoiled)),
   'a burst run': deriveResults(burstRun({ times: (second) => (second === 3 ? 3 : 1) })),
