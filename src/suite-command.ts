@@ -3,7 +3,9 @@
  */
 import { BaseCommand } from './base-command.ts'
 import type { SigningKey } from './certificates/keys.ts'
+import type { RoundEvidence } from './measurement/round-evidence.ts'
 import { exitCodes } from './platform/errors.ts'
+import type { Progress } from './reports/progress.ts'
 import type { FinishedRun } from './suites/run-frame.ts'
 import type { RunEvents } from './suites/run-events.ts'
 
@@ -11,6 +13,23 @@ export interface SuiteFlags {
   readonly certificate: boolean
   readonly key?: string | undefined
   readonly 'allow-conditional': boolean
+}
+
+/** Shows a run's events as progress; `rounds`: of one engine. */
+export function watching(
+  progress: Progress,
+  rounds: number,
+  roundLine: (evidence: RoundEvidence) => string,
+): RunEvents {
+  return {
+    started: (_runId, directory, seed) => progress.stage(`run directory ${directory}, seed ${seed}`),
+    stage: (text) => progress.stage(text),
+    note: (text) => progress.stage(`note: ${text}`),
+    roundStart: (engine, round, attempt) =>
+      progress.stage(`round ${round + 1} of ${rounds}: ${engine}${attempt === 0 ? '' : ` (repeat ${attempt})`}`),
+    progress: (engine, info) => progress.round({ ...info, engine, rounds }),
+    roundDone: (evidence) => progress.roundDone(roundLine(evidence)),
+  }
 }
 
 export abstract class SuiteCommand extends BaseCommand {
@@ -35,18 +54,7 @@ export abstract class SuiteCommand extends BaseCommand {
     const { roundLine } = await import('./reports/round-line.ts')
     const progress = createProgress({ stream: process.stderr, interactive: this.interactive, quiet: this.quiet })
     try {
-      return await run(
-        {
-          started: (_runId, directory, seed) => progress.stage(`run directory ${directory}, seed ${seed}`),
-          stage: (text) => progress.stage(text),
-          note: (text) => progress.stage(`note: ${text}`),
-          roundStart: (engine, round, attempt) =>
-            progress.stage(`round ${round + 1} of ${rounds}: ${engine}${attempt === 0 ? '' : ` (repeat ${attempt})`}`),
-          progress: (engine, info) => progress.round({ ...info, engine, rounds }),
-          roundDone: (evidence) => progress.roundDone(roundLine(evidence)),
-        },
-        this.signal,
-      )
+      return await run(watching(progress, rounds, roundLine), this.signal)
     } finally {
       await progress.finish()
     }
@@ -60,7 +68,7 @@ export abstract class SuiteCommand extends BaseCommand {
   }
 
   /** Null, with a warning, where no key can be kept: the measurement is worth more than its seal. */
-  private async signingKey(specification: string | undefined): Promise<SigningKey | null> {
+  protected async signingKey(specification: string | undefined): Promise<SigningKey | null> {
     const { chooseKey } = await import('./certificates/certify-run.ts')
     const { key, notes } = chooseKey(specification)
     for (const note of notes) process.stderr.write(`${note}\n`)

@@ -46,8 +46,11 @@ export function candidateViolations(results: ResultsDocument): readonly Violatio
 }
 
 /** What a reader could not rely on about the code under test, or null. */
-export function provenanceDoubt(results: ResultsDocument): string | null {
-  const { commit, dirty } = results.environment
+export function provenanceDoubt({ environment }: Pick<ResultsDocument, 'environment'>): string | null {
+  return codeDoubt(environment)
+}
+
+export function codeDoubt({ commit, dirty }: Pick<ResultsDocument['environment'], 'commit' | 'dirty'>): string | null {
   if (commit.value === null) return `the commit under test is not known (${commit.reason ?? 'no reason given'})`
   if (dirty.value === true) return `the working tree differed from commit ${commit.value}`
   if (dirty.value === null)

@@ -8,7 +8,7 @@ import type { ResultsDocument } from '../measurement/results-document.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { candidateViolations, provenanceDoubt } from './assessment-risks.ts'
 import { candidateOf, figure, plural, targetMeasured, validRoundsOf } from './figures.ts'
-import type { CertificateKind } from './format.ts'
+import type { RunCertificateKind } from './format.ts'
 
 export interface Item {
   /** C1 … for conditions, R1 … for recommendations. */
@@ -26,7 +26,7 @@ export type Status = Decision | 'RECOMMEND' | 'DO_NOT_RECOMMEND'
  * A readiness certificate bears the decision. An analysis recommends when the decision lets the candidate through
  * and it was shown faster than the baseline at the median round trip; everything else is DO_NOT_RECOMMEND.
  */
-export function statusOf(kind: CertificateKind, results: ResultsDocument): Status {
+export function statusOf(kind: RunCertificateKind, results: ResultsDocument): Status {
   if (kind === 'readiness') return results.decision
   const passed = results.decision === 'APPROVED' || results.decision === 'CONDITIONALLY_APPROVED'
   return passed && shownFaster(results) ? 'RECOMMEND' : 'DO_NOT_RECOMMEND'

@@ -4,7 +4,15 @@
  * in-toto dirHash recipe and what `find evidence -type f | LC_ALL=C sort | xargs sha256sum` prints.
  */
 import { sha256Hex } from '../measurement/canonical-json.ts'
-import { evidenceFolder, inByteOrder, isEvidencePath, isSafePath, limits, previousEvidence } from './format.ts'
+import {
+  evidenceFolder,
+  inByteOrder,
+  isCampaignPath,
+  isEvidencePath,
+  isSafePath,
+  limits,
+  previousEvidence,
+} from './format.ts'
 import { decodeUtf8, malformed } from './text-rules.ts'
 
 export interface ManifestEntry {
@@ -35,7 +43,7 @@ export function parseManifest(bytes: Uint8Array, name: string): readonly Manifes
     const path = match?.[2]
     if (sha256 === undefined || path === undefined) throw malformed(`${place} is not of the form "SHA256  PATH"`)
     const inside = path.startsWith(`${evidenceFolder}/`) ? path.slice(evidenceFolder.length + 1) : ''
-    if (!isSafePath(path) || !(isEvidencePath(inside) || inside === previousEvidence)) {
+    if (!isSafePath(path) || !(isEvidencePath(inside) || isCampaignPath(inside) || inside === previousEvidence)) {
       throw malformed(`${place} names a path that is not evidence`)
     }
     if (path <= previous) throw malformed(`${place} is out of order or repeated`)
@@ -61,4 +69,9 @@ export function manifestDifferences(
     }),
     ...extra.map((path) => `${path} is not in the manifest`),
   ]
+}
+
+/** SHA-256 of the manifest that a certificate of this run alone would have; `files` by path relative to the run directory. */
+export function runManifestSha256(files: ReadonlyMap<string, Uint8Array>): string {
+  return sha256Hex(writeManifest(new Map([...files].map(([path, bytes]) => [`${evidenceFolder}/${path}`, bytes]))))
 }

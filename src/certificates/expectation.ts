@@ -3,14 +3,13 @@
  * decision within a scope, sign-offs) is compared with what the evidence says. Nothing here is optional once asked
  * for: an unknown commit does not match, an unknown scope does not suffice.
  */
-import type { ResultsDocument } from '../measurement/results-document.ts'
-import type { RunManifest } from '../measurement/round-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { statusOf, type Status } from './assessment.ts'
+import type { Status } from './assessment.ts'
 import { duration, figure } from './figures.ts'
 import { parseIssueTime } from './issue-time.ts'
 import type { SignoffJudgement } from './signoffs.ts'
-import { measuredScope, type Statement } from './statement.ts'
+import type { Statement } from './statement.ts'
+import { isCampaign, measuredScope, subjectOf, subjectStatus, type Meaning, type RunMeaning } from './subject.ts'
 
 export const requirable = ['APPROVED', 'CONDITIONALLY_APPROVED', 'RECOMMEND'] as const
 export type Requirement = (typeof requirable)[number]
@@ -54,8 +53,7 @@ export function checkExpectation(expectation: Expectation): void {
 
 interface Facts {
   readonly statement: Statement
-  readonly run: RunManifest
-  readonly results: ResultsDocument
+  readonly meaning: Meaning
   readonly signoffs: readonly SignoffJudgement[]
   readonly nowMs: number
 }
@@ -81,9 +79,9 @@ function timeUnmet({ maxAgeMs }: Expectation, { statement, nowMs }: Facts): stri
   ]
 }
 
-function identityUnmet({ commit, component }: Expectation, { statement, results }: Facts): string[] {
+function identityUnmet({ commit, component }: Expectation, { statement, meaning }: Facts): string[] {
   const unmet: string[] = []
-  const { commit: known, dirty } = results.environment
+  const { commit: known, dirty } = subjectOf(meaning)
   if (commit !== undefined && (known.value === null || !known.value.startsWith(commit))) {
     unmet.push(`it is for commit ${known.value ?? '(not known)'}, not for ${commit}`)
   } else if (commit !== undefined && dirty.value !== false) {
@@ -97,15 +95,23 @@ function identityUnmet({ commit, component }: Expectation, { statement, results 
   return unmet
 }
 
-function decisionUnmet({ require }: Expectation, { statement, results }: Facts): string[] {
+function decisionUnmet({ require }: Expectation, { statement, meaning }: Facts): string[] {
   if (require === undefined) return []
-  const status: Status = require === 'RECOMMEND' ? statusOf(statement.kind, results) : results.decision
+  const status: Status = require === 'RECOMMEND' ? subjectStatus(statement.kind, meaning) : subjectOf(meaning).decision
   const enough = status === require || (require === 'CONDITIONALLY_APPROVED' && status === 'APPROVED')
   return enough ? [] : [`it says ${status}, not ${require}`]
 }
 
-function scopeUnmet(expectation: Expectation, { run, results }: Facts): string[] {
-  const scope = measuredScope(run, results)
+/** Of a campaign every run has to have the scope: one large run does not stand for the others. */
+function scopeUnmet(expectation: Expectation, { meaning }: Facts): string[] {
+  return subjectOf(meaning).runs.flatMap((each) => {
+    const unmet = runScopeUnmet(expectation, each)
+    return isCampaign(meaning) ? unmet.map((what) => `${each.results.suite} (${each.run.runId}): ${what}`) : unmet
+  })
+}
+
+function runScopeUnmet(expectation: Expectation, meaning: RunMeaning): string[] {
+  const scope = measuredScope(meaning)
   const unmet: string[] = []
   const { profile, minAgents, minRate, minDurationMs } = expectation
   const size = (name: string): number => scopeProfiles.findIndex((known) => known === name)

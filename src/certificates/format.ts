@@ -3,9 +3,14 @@
  * (namespaces, media types, file names) stands here once. Sizes are bytes; limits are checked before parsing.
  * Formats: OpenSSH PROTOCOL.sshsig; in-toto Statement v1; DSSE v1; Sigstore bundle v0.3; coreutils sha256sum.
  */
+import { runIdPattern } from '../measurement/utc-time.ts'
 
+/** Of one run. */
 export const certificateKinds = ['readiness', 'analysis'] as const
-export type CertificateKind = (typeof certificateKinds)[number]
+export type RunCertificateKind = (typeof certificateKinds)[number]
+/** Of several runs under one decision. */
+export const campaignKind = 'campaign'
+export type CertificateKind = RunCertificateKind | typeof campaignKind
 
 /** SSHSIG namespaces. A signature made for one meaning never counts for another. */
 export const certificateNamespace = 'certificate@lighthouse-harness'
@@ -15,6 +20,7 @@ export const statementType = 'https://in-toto.io/Statement/v1'
 export const predicateTypes: Readonly<Record<CertificateKind, string>> = {
   readiness: 'urn:lighthouse-harness:readiness:v1',
   analysis: 'urn:lighthouse-harness:analysis:v1',
+  campaign: 'urn:lighthouse-harness:campaign:v1',
 }
 export const payloadType = 'application/vnd.in-toto+json'
 export const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
@@ -73,6 +79,27 @@ export const previousEvidence = 'previous.md'
 
 export function isEvidencePath(path: string): boolean {
   return isSafePath(path) && evidencePatterns.some((pattern) => pattern.test(path))
+}
+
+export const campaignTitle = 'PERFORMANCE READINESS CAMPAIGN CERTIFICATE'
+export const campaignEvidence = 'campaign.json'
+const memberFolder = 'members'
+
+/** Where the evidence of a campaign's member stands. */
+export function memberPath(runId: string, path: string): string {
+  return `${memberFolder}/${runId}/${path}`
+}
+
+/** The run and the path inside it, or null for what is not evidence of a member. */
+export function memberOfPath(path: string): { readonly runId: string; readonly path: string } | null {
+  const [folder, runId = '', ...rest] = path.split('/')
+  const inside = rest.join('/')
+  return folder === memberFolder && runIdPattern.test(runId) && isEvidencePath(inside) ? { runId, path: inside } : null
+}
+
+/** Evidence of a campaign, and never of a run. */
+export function isCampaignPath(path: string): boolean {
+  return path === campaignEvidence || (isSafePath(path) && memberOfPath(path) !== null)
 }
 
 /** Relative, of plain ASCII segments, without `.`, `..` or a backslash: what sha256sum prints without escapes. */

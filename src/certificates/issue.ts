@@ -5,7 +5,7 @@
  * only when it is complete, and an existing one is never touched.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sha256Hex } from '../measurement/canonical-json.ts'
 import { LighthouseError } from '../platform/errors.ts'
@@ -14,12 +14,15 @@ import { signCertificateText } from './certificate-text.ts'
 import { code, field } from './escape.ts'
 import { parseManifest, writeManifest } from './evidence-manifest.ts'
 import {
+  campaignEvidence,
+  campaignKind,
   certificateNamespace,
   evidenceFolder,
   limits,
   packageNames,
   previousEvidence,
   type CertificateKind,
+  type RunCertificateKind,
 } from './format.ts'
 import { writeBundle } from './envelope.ts'
 import { formatIssueTime } from './issue-time.ts'
@@ -27,17 +30,21 @@ import { isCode, type SigningKey } from './keys.ts'
 import { checkIssuedAfterRun, checkMeaning } from './meaning.ts'
 import { readRegularFile } from './package-files.ts'
 import { parsePrevious, type PreviousCertificate } from './previous.ts'
-import { renderBody } from './render.ts'
-import { collectEvidence } from './run-evidence.ts'
+import { renderMeaning } from './render-meaning.ts'
+import { collectCampaignEvidence, collectEvidence } from './run-evidence.ts'
 import { buildPredicate, certificateId, commitDigest, writeStatement, type FixedInputs } from './statement.ts'
-import { statusOf, type Status } from './assessment.ts'
+import type { Status } from './assessment.ts'
+import { checkCampaignMeaning } from './campaign-meaning.ts'
+import { subjectOf, subjectStatus, type Meaning } from './subject.ts'
 
 export interface IssueRequest {
+  /** Of a run, or of a campaign beside its runs. */
   readonly runDirectory: string
   /** The package becomes `<outputDirectory>/<ID>/`. */
   readonly outputDirectory: string
   readonly key: SigningKey
-  readonly kind: CertificateKind
+  /** Of a run; a campaign has a kind of its own. */
+  readonly kind: RunCertificateKind
   readonly component: string
   /** Who vouches, e.g. `performance-engineer`. */
   readonly agent: string
@@ -59,33 +66,26 @@ export interface Issued {
 /** Throws MEANING_DIFFERS (the results do not follow), RUN_DIRECTORY, USAGE, or ENVIRONMENT (cannot be written). */
 export async function issueCertificate(request: IssueRequest): Promise<Issued> {
   checkRequest(request)
-  const evidence = collectEvidence(request.runDirectory)
-  const { run, results } = checkMeaning(evidence)
+  const { kind, evidence, meaning } = collect(request)
   const previous = readPrevious(request)
   const fixed: FixedInputs = {
-    kind: request.kind,
+    kind,
     component: request.component,
     agent: request.agent,
     issuedAt: formatIssueTime(request.now),
   }
-  checkIssuedAfterRun(run, fixed.issuedAt)
+  checkIssuedAfterRun(subjectOf(meaning).endedAt, fixed.issuedAt)
 
   const files = new Map([...evidence].map(([path, bytes]) => [`${evidenceFolder}/${path}`, bytes]))
   if (previous !== null) files.set(`${evidenceFolder}/${previousEvidence}`, previous.bytes)
   const manifest = Buffer.from(writeManifest(files), 'utf8')
   const manifestSha256 = sha256Hex(manifest)
-  const id = certificateId(fixed, manifestSha256, results)
+  const id = certificateId(fixed, manifestSha256, meaning)
   const names = packageNames(id)
-  const body = renderBody({
-    ...fixed,
-    id,
-    fingerprint: request.key.fingerprint,
-    manifestSha256,
-    evidence: parseManifest(manifest, names.manifest),
-    run,
-    results,
-    previous: previous?.certificate ?? null,
-  })
+  const { fingerprint } = request.key
+  const listed = { manifestSha256, evidence: parseManifest(manifest, names.manifest) }
+  const inputs = { ...fixed, id, fingerprint, ...listed, previous: previous?.certificate ?? null }
+  const body = renderMeaning(inputs, meaning)
   const markdown = Buffer.from(signCertificateText(body, certificateNamespace, request.key), 'utf8')
   if (markdown.length > limits.markdownBytes) {
     throw new LighthouseError(
@@ -93,8 +93,8 @@ export async function issueCertificate(request: IssueRequest): Promise<Issued> {
       `the certificate would have ${markdown.length} bytes, more than ${limits.markdownBytes}`,
     )
   }
-  const predicate = buildPredicate(id, fixed, manifestSha256, run, results)
-  const payload = writeStatement(id, fixed.kind, markdown, manifestSha256, commitDigest(results), predicate)
+  const predicate = buildPredicate(id, fixed, manifestSha256, meaning)
+  const payload = writeStatement(id, fixed.kind, markdown, manifestSha256, commitDigest(meaning), predicate)
   files.set(names.manifest, manifest)
   files.set(names.markdown, markdown)
   files.set(names.bundle, Buffer.from(writeBundle(payload, request.key), 'utf8'))
@@ -102,12 +102,34 @@ export async function issueCertificate(request: IssueRequest): Promise<Issued> {
   writePackage(packagePath, files)
   return {
     id,
-    status: statusOf(fixed.kind, results),
+    status: subjectStatus(fixed.kind, meaning),
     packagePath,
     markdownPath: join(packagePath, names.markdown),
-    fingerprint: request.key.fingerprint,
+    fingerprint,
     newKey: request.key.isNew,
   }
+}
+
+interface Collected {
+  readonly kind: CertificateKind
+  /** By path relative to the evidence folder. */
+  readonly evidence: ReadonlyMap<string, Uint8Array>
+  readonly meaning: Meaning
+}
+
+/** What the directory holds decides what is certified; a campaign has one kind of certificate and follows none. */
+function collect({ runDirectory, kind, previous }: IssueRequest): Collected {
+  if (lstatSync(join(runDirectory, campaignEvidence), { throwIfNoEntry: false }) === undefined) {
+    const evidence = collectEvidence(runDirectory)
+    return { kind, evidence, meaning: checkMeaning(evidence) }
+  }
+  if (kind !== 'readiness' || previous !== undefined) {
+    throw new LighthouseError('USAGE', 'the certificate of a campaign is of one kind and follows no earlier one', {
+      suggestions: ['Leave --kind and --previous out, or certify one of its runs.'],
+    })
+  }
+  const evidence = collectCampaignEvidence(runDirectory)
+  return { kind: campaignKind, evidence, meaning: checkCampaignMeaning(evidence) }
 }
 
 function checkRequest(request: IssueRequest): void {

@@ -6,17 +6,12 @@
 import { canonicalJson } from '../measurement/canonical-json.ts'
 import { deriveResults } from '../measurement/derive.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
-import type { RunManifest } from '../measurement/round-evidence.ts'
 import { memoryFiles } from '../measurement/run-files.ts'
 import { readRun, type RunRecord } from '../measurement/run-reader.ts'
 import { LighthouseError } from '../platform/errors.ts'
+import { isEvidencePath } from './format.ts'
 import { parseIssueTime } from './issue-time.ts'
-
-export interface Meaning {
-  readonly run: RunManifest
-  /** Derived here, not read: equal to results.json when `checkMeaning` returned. */
-  readonly results: ResultsDocument
-}
+import type { RunMeaning } from './subject.ts'
 
 export function meaningDiffers(message: string, cause?: unknown): LighthouseError {
   return new LighthouseError('MEANING_DIFFERS', message, {
@@ -26,7 +21,9 @@ export function meaningDiffers(message: string, cause?: unknown): LighthouseErro
 }
 
 /** `files` by path relative to the run directory. Throws MEANING_DIFFERS that names the first difference. */
-export function checkMeaning(files: ReadonlyMap<string, Uint8Array>): Meaning {
+export function checkMeaning(files: ReadonlyMap<string, Uint8Array>): RunMeaning {
+  const stranger = [...files.keys()].find((path) => !isEvidencePath(path))
+  if (stranger !== undefined) throw meaningDiffers(`${stranger} is no evidence of a run`)
   const record = read(files)
   const results = derive(record)
   const difference = firstDifference(record.results, results, 'results.json')
@@ -60,10 +57,9 @@ function derive(record: RunRecord): ResultsDocument {
   }
 }
 
-/** The run must have ended before its certificate was issued; a start or end that is no time is refused as well. */
-export function checkIssuedAfterRun(run: RunManifest, issuedAt: string): void {
+/** The run must have ended (`ended`) before its certificate was issued; an end that is no time is refused as well. */
+export function checkIssuedAfterRun(ended: string, issuedAt: string): void {
   const issuedMs = parseIssueTime(issuedAt)
-  const ended = run.finishedAt ?? run.startedAt
   const endedMs = parseIssueTime(`${ended.slice(0, 19)}Z`)
   if (issuedMs === null || endedMs === null || issuedMs < endedMs) {
     throw meaningDiffers(`the certificate is dated ${issuedAt}, before its run ended (${ended.slice(0, 30)})`)

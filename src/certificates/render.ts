@@ -12,16 +12,17 @@ import { fenceOpen } from './certificate-text.ts'
 import { code, field, prose } from './escape.ts'
 import type { ManifestEntry } from './evidence-manifest.ts'
 import { cross, duration, figure, plural, tick, warning } from './figures.ts'
-import { decisionRulesVersion, packageNames, rendererVersion, type CertificateKind } from './format.ts'
+import { decisionRulesVersion, packageNames, rendererVersion, type RunCertificateKind } from './format.ts'
 import { readableTime } from './issue-time.ts'
 import { itemLine, reviewPrevious, type PreviousCertificate } from './previous.ts'
 import { renderRecommendations, renderTechnicalAssessment } from './render-analysis.ts'
 import { limited, renderFindings, renderTargets } from './render-findings.ts'
+import type { RunMeaning } from './subject.ts'
 import { checkTextRules } from './text-rules.ts'
 
-export interface CertificateInputs {
+/** What stands in every certificate, whatever it is about. */
+export interface FrameInputs {
   readonly id: string
-  readonly kind: CertificateKind
   readonly component: string
   readonly agent: string
   /** As `formatIssueTime` writes it. */
@@ -29,28 +30,25 @@ export interface CertificateInputs {
   readonly fingerprint: string
   readonly manifestSha256: string
   readonly evidence: readonly ManifestEntry[]
+}
+
+export interface CertificateInputs extends FrameInputs {
+  readonly kind: RunCertificateKind
   readonly run: RunManifest
   readonly results: ResultsDocument
   readonly previous: PreviousCertificate | null
 }
 
-const titles: Readonly<Record<CertificateKind, string>> = {
+const titles: Readonly<Record<RunCertificateKind, string>> = {
   readiness: 'PERFORMANCE READINESS ASSESSMENT CERTIFICATE',
   analysis: 'COMPREHENSIVE PERFORMANCE ANALYSIS CERTIFICATE',
 }
 
-/** Everything that is signed inside the file: it ends in the line that opens the signature's code block. */
 export function renderBody(inputs: CertificateInputs): string {
   const { kind, results } = inputs
   const risks = findRisks(results)
   const lines = [
-    `# ${titles[kind]}`,
-    '',
-    `**Component**: ${field(inputs.component)}`,
-    `**Agent**: ${field(inputs.agent)}`,
-    `**Date**: ${readableTime(inputs.issuedAt)}`,
-    `**Certificate ID**: ${inputs.id}`,
-    '',
+    ...renderHead(titles[kind], inputs),
     ...reviewScope(inputs),
     '## FINDINGS',
     '',
@@ -65,17 +63,36 @@ export function renderBody(inputs: CertificateInputs): string {
     ...(kind === 'analysis' ? renderRecommendations(results) : []),
     ...renderSignature(inputs),
   ]
+  return closedBody(lines)
+}
+
+/** Everything that is signed inside the file: it ends in the line that opens the signature's code block. */
+export function closedBody(lines: readonly string[]): string {
   const body = `${lines.join('\n')}\n${fenceOpen}`
   checkTextRules(body, 'the rendered certificate')
   return body
 }
 
-function reviewScope({ run, results }: CertificateInputs): string[] {
-  const { plan } = run
-  const doubt = provenanceDoubt(results)
-  const commit = results.environment.commit.value
+export function renderHead(title: string, inputs: FrameInputs): string[] {
   return [
-    '## REVIEW SCOPE',
+    `# ${title}`,
+    '',
+    `**Component**: ${field(inputs.component)}`,
+    `**Agent**: ${field(inputs.agent)}`,
+    `**Date**: ${readableTime(inputs.issuedAt)}`,
+    `**Certificate ID**: ${inputs.id}`,
+    '',
+  ]
+}
+
+function reviewScope(inputs: CertificateInputs): string[] {
+  return ['## REVIEW SCOPE', ...scopeLines(inputs), codeUnderTest(provenanceDoubt(inputs.results), inputs.results), '']
+}
+
+/** What one run covered, and by which bars it was judged. */
+export function scopeLines({ run, results }: RunMeaning): string[] {
+  const { plan } = run
+  return [
     `- Decision scope: ${prose(results.scope)}`,
     `- Suite ${code(results.suite)}, profile ${code(results.profile)}, run ${code(results.runId)}, seed ${code(results.seed)}`,
     `- Engines: ${results.engines.map(({ label, role }) => `${code(label)} (${role})`).join(' against ')}`,
@@ -84,14 +101,16 @@ function reviewScope({ run, results }: CertificateInputs): string[] {
     `- Plan: ${plural(plan.rounds, 'round')} of ${duration(plan.roundDurationMs)} per engine, interleaved, warm-up ${duration(plan.warmupMs)}, deadline ${duration(plan.deadlineMs)}`,
     `- Targets: ${prose(run.targets.source)}, SHA-256 ${code(run.targets.sha256)}, fixed in run.json`,
     `- Claims: ${prose(run.claims.source)}, SHA-256 ${code(run.claims.sha256)}`,
-    doubt === null
-      ? `- Code under test: commit ${code(commit ?? '')} ${tick}`
-      : `- Code under test: ${warning} ${prose(doubt)}`,
-    '',
   ]
 }
 
-function renderRisks(risks: readonly Risk[]): string[] {
+export function codeUnderTest(doubt: string | null, { environment }: Pick<ResultsDocument, 'environment'>): string {
+  return doubt === null
+    ? `- Code under test: commit ${code(environment.commit.value ?? '')} ${tick}`
+    : `- Code under test: ${warning} ${prose(doubt)}`
+}
+
+export function renderRisks(risks: readonly Risk[]): string[] {
   return [
     '### CRITICAL PERFORMANCE RISKS IDENTIFIED',
     '',
@@ -157,7 +176,7 @@ function renderNotAssessed(results: ResultsDocument): string[] {
   ]
 }
 
-function renderEvidence({ evidence, id }: CertificateInputs): string[] {
+export function renderEvidence({ evidence, id }: FrameInputs): string[] {
   return [
     '## EVIDENCE',
     `Listed in ${code(packageNames(id).manifest)}; figures above are recomputed from the histograms by every verifier.`,
@@ -168,7 +187,7 @@ function renderEvidence({ evidence, id }: CertificateInputs): string[] {
   ]
 }
 
-function renderSignature({ agent, issuedAt, manifestSha256, fingerprint }: CertificateInputs): string[] {
+export function renderSignature({ agent, issuedAt, manifestSha256, fingerprint }: FrameInputs): string[] {
   return [
     '## SIGNATURE',
     `Agent: ${field(agent)}`,

@@ -4,19 +4,20 @@
  * byte; a rating, a row or a condition that somebody wrote by hand shows here even under a good signature.
  */
 import type { ManifestEntry } from './evidence-manifest.ts'
-import { firstDifference, meaningDiffers, type Meaning } from './meaning.ts'
+import { firstDifference, meaningDiffers } from './meaning.ts'
 import { field } from './escape.ts'
 import type { PreviousCertificate } from './previous.ts'
-import { renderBody } from './render.ts'
+import { renderMeaning } from './render-meaning.ts'
 import { buildPredicate, certificateId, commitDigest, type Statement } from './statement.ts'
+import type { Meaning } from './subject.ts'
 
-export function checkStatement(statement: Statement, { run, results }: Meaning): void {
-  const id = certificateId(statement, statement.manifestSha256, results)
+export function checkStatement(statement: Statement, meaning: Meaning): void {
+  const id = certificateId(statement, statement.manifestSha256, meaning)
   if (id !== statement.id)
     throw meaningDiffers(`the certificate ID ${statement.id} does not follow from the evidence (${id} does)`)
-  if (statement.gitCommit !== commitDigest(results))
-    throw meaningDiffers('the commit of the statement is not the one of the run')
-  const expected = buildPredicate(id, statement, statement.manifestSha256, run, results)
+  if (statement.gitCommit !== commitDigest(meaning))
+    throw meaningDiffers('the commit of the statement is not the one of the evidence')
+  const expected = buildPredicate(id, statement, statement.manifestSha256, meaning)
   const difference = firstDifference(statement.predicate, expected, 'predicate')
   if (difference !== null) throw meaningDiffers(`${difference} of the statement does not follow from the evidence`)
 }
@@ -33,19 +34,9 @@ export function checkRendering(body: string, { statement, manifest, meaning, pre
   if (previous !== null && previous.component !== field(statement.component)) {
     throw meaningDiffers('the previous certificate in the evidence is of another component')
   }
-  const expected = renderBody({
-    id: statement.id,
-    kind: statement.kind,
-    component: statement.component,
-    agent: statement.agent,
-    issuedAt: statement.issuedAt,
-    fingerprint,
-    manifestSha256: statement.manifestSha256,
-    evidence: manifest,
-    run: meaning.run,
-    results: meaning.results,
-    previous,
-  })
+  const { id, kind, component, agent, issuedAt, manifestSha256 } = statement
+  const named = { id, kind, component, agent, issuedAt, manifestSha256 }
+  const expected = renderMeaning({ ...named, fingerprint, evidence: manifest, previous }, meaning)
   if (body === expected) return
   const found = body.split('\n')
   const line = expected.split('\n').findIndex((text, index) => text !== found[index])

@@ -3,13 +3,33 @@
  * the meaning check needs must be there; the rest of the directory (report, plots, other certificates) stays.
  */
 import { lstatSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { parseCampaign } from '../measurement/campaign-directory.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { isEvidencePath, limits } from './format.ts'
+import { campaignEvidence, isEvidencePath, limits, memberPath } from './format.ts'
 import { checkCollisions, checkTotals, readRegularFile } from './package-files.ts'
 
 const required = ['run.json', 'results.json', 'targets.json', 'claims.json'] as const
 const optional = ['ledger.json'] as const
+
+/**
+ * Of a campaign: `campaign.json`, and the evidence of every member that it names with a digest, which lies beside it. By path relative
+ * to the evidence folder. Throws RUN_DIRECTORY.
+ */
+export function collectCampaignEvidence(directory: string): ReadonlyMap<string, Uint8Array> {
+  const bytes = readEvidence(join(directory, campaignEvidence), campaignEvidence)
+  const files = new Map([[campaignEvidence, bytes]])
+  let total = bytes.length
+  for (const { runId, manifestSha256 } of parseCampaign(bytes).suites) {
+    if (runId === null || manifestSha256 === null) continue
+    for (const [path, data] of collectEvidence(join(dirname(resolve(directory)), runId))) {
+      files.set(memberPath(runId, path), data)
+      total += data.length
+      checkTotals(files.size, total)
+    }
+  }
+  return files
+}
 
 /** By path relative to the run directory. Throws RUN_DIRECTORY. */
 export function collectEvidence(runDirectory: string): ReadonlyMap<string, Uint8Array> {

@@ -6,10 +6,8 @@
  */
 import { canonicalJson, sha256Hex } from '../measurement/canonical-json.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
-import type { RunManifest } from '../measurement/round-evidence.ts'
-import { statusOf } from './assessment.ts'
-import { validRoundsOf } from './figures.ts'
 import {
+  campaignKind,
   certificateKinds,
   decisionRulesVersion,
   idPattern,
@@ -22,6 +20,7 @@ import {
 } from './format.ts'
 import { parseIssueTime } from './issue-time.ts'
 import { jsonArray, jsonInteger, jsonObject, jsonString, onlyKeys, parseStrictJson, type Json } from './strict-json.ts'
+import { isCampaign, measuredScope, subjectOf, subjectStatus, type Meaning } from './subject.ts'
 import { malformed } from './text-rules.ts'
 
 /** The inputs that the evidence does not hold. */
@@ -42,12 +41,13 @@ export interface Statement extends FixedInputs {
 }
 
 /** `LH-<date>-<16 base32 characters>`, recomputed by every verifier. */
-export function certificateId(fixed: FixedInputs, manifestSha256: string, results: ResultsDocument): string {
+export function certificateId(fixed: FixedInputs, manifestSha256: string, meaning: Meaning): string {
+  const { commit, engines } = subjectOf(meaning)
   const named = {
     manifest: manifestSha256,
-    commit: results.environment.commit.value,
-    engines: results.engines.map(({ label }) => label),
-    decision: statusOf(fixed.kind, results),
+    commit: commit.value,
+    engines,
+    decision: subjectStatus(fixed.kind, meaning),
     issuedAt: fixed.issuedAt,
   }
   const digest = sha256Hex(`lighthouse-id/v1\0${canonicalJson(named)}`)
@@ -61,53 +61,46 @@ function base32(bytes: Uint8Array): string {
   return (bits.match(/.{5}/g) ?? []).map((group) => alphabet[Number.parseInt(group, 2)]).join('')
 }
 
-export function buildPredicate(
-  id: string,
-  fixed: FixedInputs,
-  manifestSha256: string,
-  run: RunManifest,
-  results: ResultsDocument,
-): Json {
-  const { environment } = results
+export function buildPredicate(id: string, fixed: FixedInputs, manifestSha256: string, meaning: Meaning): Json {
+  const { decision, commit, dirty, engines } = subjectOf(meaning)
+  const certificate = { id, ...fixedFields(fixed), rendererVersion, decisionRulesVersion }
+  const head = { schemaVersion: 1, certificate, decision, status: subjectStatus(fixed.kind, meaning) }
+  if (!isCampaign(meaning)) {
+    const { run, results } = meaning
+    return {
+      ...head,
+      scope: { ...measuredScope(meaning) },
+      run: { id: results.runId, commit: commit.value, dirty: dirty.value },
+      engines,
+      evidence: { manifestSha256, targetsSha256: run.targets.sha256 },
+      targets: results.targets.map(targetFields),
+    }
+  }
+  const { campaign, members } = meaning
   return {
-    schemaVersion: 1,
-    certificate: { id, ...fixedFields(fixed), rendererVersion, decisionRulesVersion },
-    decision: results.decision,
-    status: statusOf(fixed.kind, results),
-    scope: { ...measuredScope(run, results) },
-    run: { id: results.runId, commit: environment.commit.value, dirty: environment.dirty.value },
-    engines: results.engines.map(({ label }) => label),
-    evidence: { manifestSha256, targetsSha256: run.targets.sha256 },
-    targets: results.targets.map(targetFields),
+    ...head,
+    scope: { text: campaign.scope, profile: campaign.profile },
+    campaign: { id: campaign.campaignId, commit: commit.value, dirty: dirty.value },
+    engines,
+    evidence: { manifestSha256, targetsSha256: campaign.targets?.sha256 ?? null },
+    suites: campaign.suites.map(({ suite, outcome, decision: own, runId, manifestSha256: evidence }) => {
+      const member = members.find(({ results }) => results.runId === runId)
+      return {
+        suite,
+        outcome,
+        decision: own,
+        run: runId,
+        evidenceManifestSha256: evidence,
+        scope: member === undefined ? null : { ...measuredScope(member) },
+        targetsSha256: member?.run.targets.sha256 ?? null,
+        targets: (member?.results.targets ?? []).map(targetFields),
+      }
+    }),
   }
 }
 
 function fixedFields({ kind, component, agent, issuedAt }: FixedInputs): { readonly [key: string]: Json } {
   return { kind, component, agent, issuedAt }
-}
-
-export interface MeasuredScope {
-  readonly text: string
-  readonly profile: string
-  readonly agents: number
-  readonly ratePerSecond: number
-  readonly validRounds: number
-  readonly roundDurationMs: number
-  /** Rounds in which every engine was valid, times their length: the load that the decision rests on. */
-  readonly measuredMs: number
-}
-
-export function measuredScope({ plan }: RunManifest, results: ResultsDocument): MeasuredScope {
-  const validRounds = validRoundsOf(results)
-  return {
-    text: results.scope,
-    profile: results.profile,
-    agents: plan.agents,
-    ratePerSecond: plan.ratePerSecond,
-    validRounds,
-    roundDurationMs: plan.roundDurationMs,
-    measuredMs: validRounds * plan.roundDurationMs,
-  }
 }
 
 function targetFields(target: ResultsDocument['targets'][number]): Json {
@@ -151,8 +144,8 @@ export function writeStatement(
 }
 
 /** A commit that may stand in a digest: SHA-1 or SHA-256 in lower-case hexadecimal. */
-export function commitDigest(results: ResultsDocument): string | null {
-  const commit = results.environment.commit.value
+export function commitDigest(meaning: Meaning): string | null {
+  const commit = subjectOf(meaning).commit.value
   return commit !== null && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit) ? commit : null
 }
 
@@ -166,7 +159,7 @@ export function parseStatement(payload: Uint8Array): Statement {
   if (jsonInteger(predicate['schemaVersion'], `${what}: schemaVersion`) !== 1)
     throw malformed(`${what}: schemaVersion is not known`)
   const certificate = jsonObject(predicate['certificate'], `${what}: certificate`)
-  const kind = certificateKinds.find((known) => known === certificate['kind'])
+  const kind = ([...certificateKinds, campaignKind] as const).find((known) => known === certificate['kind'])
   if (kind === undefined || statement['predicateType'] !== predicateTypes[kind]) {
     throw malformed(`${what}: predicateType and kind are not of a certificate`)
   }

@@ -7,13 +7,21 @@
 import { sha256Hex } from '../measurement/canonical-json.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { exitCodes, LighthouseError, type ErrorCode } from '../platform/errors.ts'
-import { statusOf, type Status } from './assessment.ts'
+import type { Status } from './assessment.ts'
+import { checkCampaignMeaning } from './campaign-meaning.ts'
 import { parseCertificateText, type CertificateText } from './certificate-text.ts'
 import { parseBundle, verifyEnvelope, type Envelope } from './envelope.ts'
 import { manifestDifferences, parseManifest, type ManifestEntry } from './evidence-manifest.ts'
 import { checkExpectation, unmetExpectations, type Expectation } from './expectation.ts'
-import { certificateNamespace, evidenceFolder, packageNames, previousEvidence, type CertificateKind } from './format.ts'
-import { checkIssuedAfterRun, checkMeaning, meaningDiffers, type Meaning } from './meaning.ts'
+import {
+  campaignKind,
+  certificateNamespace,
+  evidenceFolder,
+  packageNames,
+  previousEvidence,
+  type CertificateKind,
+} from './format.ts'
+import { checkIssuedAfterRun, checkMeaning, meaningDiffers } from './meaning.ts'
 import { readPackage, type PackageSource } from './package-files.ts'
 import { companionDifferences, evidenceAltered, layoutOf, type PackageLayout } from './package-layout.ts'
 import { parsePrevious } from './previous.ts'
@@ -22,6 +30,7 @@ import { judgeSignoffs, parseSignoff, type SignoffJudgement } from './signoffs.t
 import { fingerprintOf } from './ssh-wire.ts'
 import { verifySsh } from './sshsig.ts'
 import { parseStatement, type Statement } from './statement.ts'
+import { isCampaign, subjectOf, subjectStatus, type Meaning } from './subject.ts'
 import { malformed } from './text-rules.ts'
 import { judgeSigner, type TrustStore } from './trust-store.ts'
 
@@ -214,14 +223,17 @@ function checkAllMeaning(ascent: Ascent): readonly string[] {
   const inside = new Map([...layout.evidence].map(([path, bytes]) => [path.slice(evidenceFolder.length + 1), bytes]))
   const previousBytes = inside.get(previousEvidence)
   inside.delete(previousEvidence)
-  const meaning = checkMeaning(inside)
+  const meaning = statement.kind === campaignKind ? checkCampaignMeaning(inside) : checkMeaning(inside)
   const previous = previousBytes === undefined ? null : readPrevious(previousBytes)
-  checkIssuedAfterRun(meaning.run, statement.issuedAt)
+  checkIssuedAfterRun(subjectOf(meaning).endedAt, statement.issuedAt)
   checkStatement(statement, meaning)
   const { body, signature } = established(ascent.text)
   checkRendering(body, { statement, manifest, meaning, previous, fingerprint: fingerprintOf(signature.publicKey) })
   ascent.meaning = meaning
-  return ['figures recomputed from the histograms, decision re-derived, text rendered again: all equal']
+  return [
+    ...(isCampaign(meaning) ? [`${meaning.members.length} runs and the campaign over them`] : []),
+    'figures recomputed from the histograms, decision re-derived, text rendered again: all equal',
+  ]
 }
 
 function readPrevious(bytes: Uint8Array): ReturnType<typeof parsePrevious> {
@@ -236,8 +248,8 @@ function readPrevious(bytes: Uint8Array): ReturnType<typeof parsePrevious> {
 function checkExpected(ascent: Ascent): readonly string[] {
   const { request, signoffs } = ascent
   const statement = established(ascent.statement)
-  const { run, results } = established(ascent.meaning)
-  const unmet = unmetExpectations(request.expectation, { statement, run, results, signoffs, nowMs: request.nowMs })
+  const meaning = established(ascent.meaning)
+  const unmet = unmetExpectations(request.expectation, { statement, meaning, signoffs, nowMs: request.nowMs })
   if (unmet.length > 0) throw new LighthouseError('EXPECTATION_UNMET', summary(unmet))
   const asked = Object.values(request.expectation).filter((value) => value !== undefined).length
   return [asked === 0 ? 'nothing in particular was expected' : 'as expected']
@@ -278,10 +290,10 @@ function report(ascent: Ascent, rungs: readonly Rung[], failure: LighthouseError
             component: statement.component,
             agent: statement.agent,
             issuedAt: statement.issuedAt,
-            decision: meaning.results.decision,
-            status: statusOf(statement.kind, meaning.results),
-            scope: meaning.results.scope,
-            commit: meaning.results.environment.commit.value,
+            decision: subjectOf(meaning).decision,
+            status: subjectStatus(statement.kind, meaning),
+            scope: subjectOf(meaning).scope,
+            commit: subjectOf(meaning).commit.value,
           },
     textOnly: ascent.layout?.alone ?? false,
   }

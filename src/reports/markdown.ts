@@ -9,15 +9,24 @@ import { markdownCode, markdownLine } from './text.ts'
 
 /** Ends in a line feed. */
 export function renderMarkdown(results: ResultsDocument): string {
-  const content = reportContent(results)
-  const parts = [
-    `# ${content.decision}`,
-    '',
-    `Within ${markdownLine(content.scope)} (exit code ${content.exitCode}).`,
-    '',
-    ...content.summary.map(lineText),
-  ]
-  for (const section of content.sections) parts.push('', ...renderSection(section))
+  const { decision, scope, exitCode, summary, sections } = reportContent(results)
+  return markdownPage({
+    headline: decision,
+    scope: `Within ${markdownLine(scope)} (exit code ${exitCode}).`,
+    summary,
+    sections,
+  })
+}
+
+/** `scope` is Markdown already; all other text is escaped here. Ends in a line feed. */
+export function markdownPage(page: {
+  readonly headline: string
+  readonly scope: string
+  readonly summary: readonly Line[]
+  readonly sections: readonly Section[]
+}): string {
+  const parts = [`# ${page.headline}`, '', page.scope, '', ...page.summary.map(lineText)]
+  for (const section of page.sections) parts.push('', ...renderSection(section))
   return `${parts.join('\n').replace(/\n{3,}/g, '\n\n')}\n`
 }
 

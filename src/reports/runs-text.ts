@@ -1,7 +1,7 @@
 /** Listings of runs for the terminal. Names and texts of run directories may be anybody's; the page escapes them. */
 import type { PruneReport, RunEntry, RunListing, RunOverview } from '../measurement/run-listing.ts'
 import { bytes, count } from './numbers.ts'
-import type { Cell, Line, Section, Tone } from './report-model.ts'
+import type { Line, Section, Tone } from './report-model.ts'
 import { renderPage, type TerminalStyle } from './terminal.ts'
 
 /** Ends in a line feed. */
@@ -11,23 +11,24 @@ export function renderListing(listing: RunListing, style: TerminalStyle): string
   if (notShown > 0) summary.push({ text: `${count(notShown)} more are not shown` })
   if (others > 0) summary.push({ text: `${count(others)} other entries are not named like runs` })
   const headline = runs.length === 0 ? 'NO RUNS' : `${count(runs.length)} ${runs.length === 1 ? 'RUN' : 'RUNS'}`
-  const sections: Section[] = runs.length === 0 ? [] : [{ title: 'Newest first', table: listTable(runs), lines: [] }]
+  const sections: Section[] = runs.length === 0 ? [] : [{ title: 'Newest first', lines: runs.map(entryLine) }]
   return renderPage({ headline, tone: 'plain', scope: `In ${outputFolder}`, summary, sections }, style)
 }
 
-function listTable(runs: readonly RunEntry[]): NonNullable<Section['table']> {
-  return {
-    head: ['run', 'suite', 'started', 'engines', 'decision', 'certificate', 'size'],
-    rows: runs.map((entry): Cell[] => [
-      { text: entry.id },
-      { text: entry.suite ?? '–', ...(entry.profile === null ? {} : { detail: entry.profile }) },
-      { text: startedText(entry), ...(entry.durationMs === null ? {} : { detail: lasted(entry.durationMs) }) },
-      { text: entry.engines.join(' ') || '–' },
-      decisionCell(entry),
-      { text: entry.certificates.join(' ') || 'none' },
-      { text: sizeText(entry) },
-    ]),
-  }
+/** One sentence: as a table, ids and decisions would be broken at the width of a terminal. */
+function entryLine(entry: RunEntry): Line {
+  const state = stateText(entry)
+  const { id, suite, profile, startedAt, durationMs, engines, certificates } = entry
+  const parts = [
+    ...(suite === null ? [] : [`${suite} ${profile ?? ''}`]),
+    state,
+    ...(startedAt === null ? [] : [startedText(entry)]),
+    ...(durationMs === null ? [] : [lasted(durationMs)]),
+    ...(engines.length === 0 ? [] : [engines.join(' against ')]),
+    sizeText(entry),
+    certificates.length === 0 ? 'no certificate' : certificates.join(' '),
+  ]
+  return { text: `${id}: ${parts.join(', ')}`, tone: tones[state] ?? (entry.state === 'unreadable' ? 'bad' : 'doubt') }
 }
 
 const tones: Readonly<Record<string, Tone>> = {
@@ -36,11 +37,6 @@ const tones: Readonly<Record<string, Tone>> = {
   NEEDS_FURTHER_REVIEW: 'doubt',
   REQUIRES_REMEDIATION: 'bad',
   EMERGENCY_STOP: 'bad',
-}
-
-function decisionCell(entry: RunEntry): Cell {
-  const text = stateText(entry)
-  return { text, tone: tones[text] ?? (entry.state === 'unreadable' ? 'bad' : 'doubt') }
 }
 
 /** The decision, or what stands in its place. */

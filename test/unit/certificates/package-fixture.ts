@@ -10,7 +10,7 @@ import { ensureDefaultKey } from '../../../src/certificates/default-key.ts'
 import { parseBundle, writeBundle } from '../../../src/certificates/envelope.ts'
 import { writeManifest } from '../../../src/certificates/evidence-manifest.ts'
 import type { Expectation } from '../../../src/certificates/expectation.ts'
-import { certificateNamespace, packageNames, type CertificateKind } from '../../../src/certificates/format.ts'
+import { certificateNamespace, packageNames, type RunCertificateKind } from '../../../src/certificates/format.ts'
 import { issueCertificate, type Issued } from '../../../src/certificates/issue.ts'
 import type { SigningKey } from '../../../src/certificates/keys.ts'
 import { readFolder } from '../../../src/certificates/package-files.ts'
@@ -50,7 +50,7 @@ export class Laboratory {
 
   issue(
     runDirectory: string,
-    extra: { kind?: CertificateKind; previous?: string; now?: number; key?: SigningKey } = {},
+    extra: { kind?: RunCertificateKind; previous?: string; now?: number; key?: SigningKey } = {},
   ): Promise<Issued> {
     return issueCertificate({
       runDirectory,

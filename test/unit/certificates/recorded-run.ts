@@ -28,6 +28,8 @@ export interface FixtureOptions {
   readonly targets?: readonly object[]
   readonly claims?: readonly object[]
   readonly rounds?: number
+  /** Laid over the manifest, e.g. to make the run a member of a campaign. */
+  readonly head?: Partial<RunManifest>
 }
 
 const defaultTargets = [
@@ -122,6 +124,7 @@ export function fixtureManifest(options: FixtureOptions): RunManifest {
     claims: { source: 'test claims', sha256: claimsSha256(claimsFromJson(claims)) },
     environment: environment(options),
     finishedAt: '2026-11-22T02:09:00.000Z',
+    ...options.head,
   }
 }
 
