@@ -6,7 +6,7 @@ export interface ExpectedExchanges {
   readonly recipient: Uint32Array
   /**
    * Dense number of the (requester, recipient) pair of each exchange, and how many there are. Without it a requester has
-   * one recipient and sends its exchanges in ascending order; with it order is that of the sends.
+   * one recipient and sends its exchanges in ascending order; with it order is that of the sends, and of the answers on the way back.
    */
   readonly pairs?: { readonly count: number; readonly of: Uint32Array }
   /** Bodies as sent; compared by ===. */

@@ -87,7 +87,9 @@ export class Ledger {
 
   /** To be called before the engine gets the answer. */
   answered(exchange: number): void {
-    if ((this.stateOf(exchange) & bit.deliveredBit) !== 0) this.set(exchange, bit.answeredBit)
+    if ((this.stateOf(exchange) & (bit.deliveredBit | bit.answeredBit)) !== bit.deliveredBit) return
+    this.set(exchange, bit.answeredBit)
+    this.order.answered(exchange)
   }
 
   acknowledged(exchange: number, leg: Leg): void {
@@ -250,11 +252,7 @@ export class Ledger {
     } else {
       if (!this.order.question(exchange)) {
         this.set(exchange, bit.reorderedBit)
-        this.note(
-          'reordered',
-          exchange,
-          `its question came after that of ${this.order.overtaker('questions', exchange)}`,
-        )
+        this.note('reordered', exchange, `its question came after ${this.order.overtaker('questions', exchange)}`)
       }
       // A withdrawal does not call back a question that is on its way over another connection.
       const told = outcomeOf(state) !== 0 && outcomeOf(state) !== outcomeCodes.withdrawn
@@ -274,7 +272,7 @@ export class Ledger {
       this.note('corrupt', exchange, 'the result differs from the answer given')
     }
     if (!this.order.result(exchange) && (state & bit.reorderedBit) === 0) {
-      this.note('reordered', exchange, `its result came after that of ${this.order.overtaker('results', exchange)}`)
+      this.note('reordered', exchange, `its result came after ${this.order.overtaker('results', exchange)}`)
     }
     if ((state & (bit.answerRefusedBit | bit.phantomBit)) === bit.answerRefusedBit) {
       this.set(exchange, bit.phantomBit)

@@ -204,6 +204,14 @@ describe('order where a requester has several recipients', () => {
     expect(ledger.close().counts).toMatchObject({ reordered: 0, completed: 3 })
   })
 
+  it('is that of the answers on the way back, which need not be that of the questions', () => {
+    const ledger = withPairs()
+    for (const exchange of [2, 0]) ledger.question(exchange, 0, 1, 'question', false)
+    for (const exchange of [0, 2]) ledger.answered(exchange)
+    for (const exchange of [0, 2]) ledger.result(exchange, 0, 'accept', 'answer', false)
+    expect(ledger.close().counts).toMatchObject({ reordered: 0, completed: 2 })
+  })
+
   it('is broken by a question or a result that overtakes an earlier one of its pair', () => {
     const questions = withPairs()
     questions.question(0, 0, 1, 'question', false)
@@ -211,7 +219,7 @@ describe('order where a requester has several recipients', () => {
     expect(questions.close()).toMatchObject({
       counts: { reordered: 1 },
       anomalies: expect.arrayContaining([
-        'reordered: exchange 2 (agent 0 → 1): its question came after that of the exchange that was sent as number 3',
+        'reordered: exchange 2 (agent 0 → 1): its question came after the question that was sent as number 3',
       ]),
     })
     const results = withPairs()
