@@ -7,6 +7,7 @@
  *   agentLimit      an engine gives out at about `agents` agents
  *   agentCapability an engine serves `agents` agents
  *   queriesPerPoll  an engine asks its database at every poll
+ *   retryLatency    an engine's clients add latency when their connections are reset and the engine is well
  *   storeReads      every event that a reader gets is read from the database (of the contention suite)
  *   batching        group commit lowers p99 of a write under contention (of the contention suite)
  */
@@ -61,6 +62,7 @@ const testShape = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('storeReads') }),
   z.strictObject({ kind: z.literal('batching') }),
+  z.strictObject({ kind: z.literal('retryLatency'), engine: engines }),
 ])
 export type ClaimTest = z.infer<typeof testShape>
 
@@ -78,8 +80,9 @@ export const suiteNames = [
 ] as const
 
 /** The suite whose runs hold what a test looks at. */
-function suiteOfTest(test: ClaimTest): 'comparison' | 'scaling' | 'contention' {
+function suiteOfTest(test: ClaimTest): 'comparison' | 'scaling' | 'contention' | 'failure-recovery' {
   if (test.kind === 'storeReads' || test.kind === 'batching') return 'contention'
+  if (test.kind === 'retryLatency') return 'failure-recovery'
   return test.kind === 'linearGrowth' ? 'scaling' : 'comparison'
 }
 

@@ -15,6 +15,8 @@ import { pollingIntervalMs, sumOf } from './derive-engine.ts'
 import { highMs, lowMs, msOf, significant, words } from './derive-figures.ts'
 import type { ArmRounds } from './derive-rounds.ts'
 import { connectedAgents, type JudgedRun } from './derive-targets.ts'
+import { retryClaim } from './recovery-claims.ts'
+import type { RecoveryResult } from './recovery-result.ts'
 import type { ClaimResult, ClaimVerdict, GrowthResult } from './results-document.ts'
 
 interface Finding {
@@ -25,30 +27,28 @@ interface Finding {
   readonly reason: string
 }
 
-/** `growth`: of a scaling run, over all its loads; `contention`: of a contention run. */
-export function claimResults(
-  claims: readonly Claim[],
-  run: JudgedRun,
-  growth: readonly GrowthResult[] | null = null,
-  contention: ContentionResult | null = null,
-): ClaimResult[] {
+/** What a suite's own section adds to what claims may be tested on. */
+export interface ClaimEvidence {
+  /** Of a scaling run, over all its loads. */
+  readonly growth?: readonly GrowthResult[]
+  readonly contention?: ContentionResult
+  readonly recovery?: RecoveryResult
+}
+
+export function claimResults(claims: readonly Claim[], run: JudgedRun, evidence: ClaimEvidence = {}): ClaimResult[] {
   return claims.map((claim) => {
     const { id, statement } = claim
-    return { id, source: `${claim.document}: "${claim.words}"`, statement, ...find(claim, run, growth, contention) }
+    return { id, source: `${claim.document}: "${claim.words}"`, statement, ...find(claim, run, evidence) }
   })
 }
 
-function find(
-  claim: Claim,
-  run: JudgedRun,
-  growth: readonly GrowthResult[] | null,
-  contention: ContentionResult | null,
-): Finding {
+function find(claim: Claim, run: JudgedRun, { growth, contention, recovery }: ClaimEvidence): Finding {
   const { test } = claim
   const ofOtherSuite = (): Finding =>
     notShown(`The ${claim.suite} suite would test it; a run of the ${run.manifest.suite} suite does not.`)
-  if (test === undefined || (test.kind === 'linearGrowth' && growth === null)) return ofOtherSuite()
-  if (isContentionClaim(test) && contention === null) return ofOtherSuite()
+  if (test === undefined || (test.kind === 'linearGrowth' && growth === undefined)) return ofOtherSuite()
+  if (isContentionClaim(test) && contention === undefined) return ofOtherSuite()
+  if (test.kind === 'retryLatency' && recovery === undefined) return ofOtherSuite()
   if (run.invalidReason !== '') return notShown(`${sentence(run.invalidReason)} A valid run would test it.`)
   switch (test.kind) {
     case 'quantile':
@@ -64,7 +64,11 @@ function find(
       return withArm(test.engine, run, queriesClaim)
     case 'storeReads':
     case 'batching':
-      return contention === null ? ofOtherSuite() : contentionClaim(test, run, contention)
+      return contention === undefined ? ofOtherSuite() : contentionClaim(test, run, contention)
+    case 'retryLatency':
+      return recovery === undefined
+        ? ofOtherSuite()
+        : withArm(test.engine, run, ({ arm }) => retryClaim(arm.label, recovery))
     case 'linearGrowth':
       return withArm(test.engine, run, (arm) => growthClaim(test, arm, growth ?? []))
   }

@@ -5,6 +5,7 @@
  * healing. An engine is back at full throughput with the first of several consecutive seconds as good as those before the fault
  * (as-good-as-before.ts).
  */
+import { mergeDistributions, quantile } from '../statistics/distribution.ts'
 import type { FigureReading } from '../statistics/suite-figures.ts'
 import { firstRun, isAsGood, referenceOf, windowsFor } from './as-good-as-before.ts'
 import type { JudgedCase, SuiteResult } from './derive-cases.ts'
@@ -73,6 +74,7 @@ function baseResult(
     amplification:
       counts.scheduled === 0 ? null : significant((counts.scheduled + (client['retries'] ?? 0)) / counts.scheduled),
     rssOvershoot: overshoot(evidence, fault),
+    p99Ratio: null,
     failed,
     lost: counts.lost,
     duplicated: counts.duplicated,
@@ -109,6 +111,9 @@ function timed(
   const full = firstRun(firstSecond, lastSecond, base.windows, good)
   const drained = timeline.backlog.findIndex((waiting, second) => second >= firstSecond && waiting <= before.backlog)
   const sinceHealed = (atMs: number): number => tenth(Math.max(0, atMs - healedAtMs))
+  const { blocks } = series.roundTrip
+  const calm = pooledP99(blocks.slice(0, Math.floor(firstFaultMs / 1000)))
+  const disturbed = pooledP99(blocks.slice(Math.floor(fault.injectedAtMs / 1000), Math.floor(healedAtMs / 1000) + 2))
   const stays = base.watchedMs >= Math.max(metastableAfterMs, metastableFactor * (healedAtMs - fault.injectedAtMs))
   return {
     ...base,
@@ -118,8 +123,13 @@ function timed(
     timeToFirstSuccessMs: successMs === null ? null : sinceHealed(successMs),
     timeToFullMs: full === null ? null : sinceHealed(full * 1000),
     backlogDrainedMs: drained === -1 ? null : sinceHealed((drained + 1) * 1000),
+    p99Ratio: calm === null || disturbed === null || calm === 0 ? null : significant(disturbed / calm),
     backlogMax: Math.max(0, ...timeline.backlog.slice(Math.floor(fault.injectedAtMs / 1000), lastSecond + 1)),
   }
+}
+
+function pooledP99(blocks: ValidRound['series']['roundTrip']['blocks']): number | null {
+  return quantile(mergeDistributions(blocks), 0.99)
 }
 
 function finding(fault: FaultResult): string[] {

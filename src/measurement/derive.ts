@@ -14,7 +14,7 @@ import {
 import { LighthouseError } from '../platform/errors.ts'
 import { claimsFromJson, claimsSha256, type Claim } from './claims-file.ts'
 import { caseSections, suiteResult, type CaseSections, type JudgedLoad } from './derive-cases.ts'
-import { claimResults } from './derive-claims.ts'
+import { claimResults, type ClaimEvidence } from './derive-claims.ts'
 import { comparisons } from './derive-comparison.ts'
 import { engineResult } from './derive-engine.ts'
 import { words } from './derive-figures.ts'
@@ -134,7 +134,7 @@ function documentOf(
     comparisons: comparisons(sorted.arms),
     savings: savings(sorted.arms),
     targets,
-    claims: claimResults(claims, run, sections.scaling?.growth ?? null, sections.contention ?? null),
+    claims: claimResults(claims, run, claimEvidence(sections)),
     generator: generatorOf(sorted, run.invalidReason),
     ledger: { state: unknownLedger.length === 0 ? 'COMPLETE' : 'UNKNOWN', reasons: unknownLedger },
     invalidRounds: sections.invalidRounds ?? sorted.invalid,
@@ -148,6 +148,14 @@ function documentOf(
     ...(sections.endurance === undefined ? {} : { endurance: sections.endurance }),
     ...(sections.memory === undefined ? {} : { memory: sections.memory }),
     environment: manifest.environment,
+  }
+}
+
+function claimEvidence({ scaling, contention, recovery }: CaseSections): ClaimEvidence {
+  return {
+    ...(scaling === undefined ? {} : { growth: scaling.growth }),
+    ...(contention === undefined ? {} : { contention }),
+    ...(recovery === undefined ? {} : { recovery }),
   }
 }
 

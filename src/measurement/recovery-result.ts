@@ -29,6 +29,11 @@ export interface FaultResult {
   readonly amplification: number | null
   /** Highest RSS over that before the fault; null where the process was another one then, or memory is not known. */
   readonly rssOvershoot: number | null
+  /**
+   * Round trip p99 of what was due from the second of the injection to that after the healing, over p99 of the seconds before the first
+   * fault. Under a reset, which takes the engine nothing, it is what the clients' own retrying costs.
+   */
+  readonly p99Ratio: number | null
   readonly failed: number
   readonly lost: number
   readonly duplicated: number

@@ -126,6 +126,9 @@ const faultSchema = z.strictObject({
   rssOvershoot: amount
     .nullable()
     .describe('Highest resident memory over that before the fault; null: another process by then, or not known'),
+  p99Ratio: amount
+    .nullable()
+    .describe('Round trip p99 from the injection to a second after the healing over that before; null: not timed'),
   failed: count.describe('Exchanges of the round that were refused, timed out or lost'),
   lost: count.describe('Exchanges of the round, as in `exchanges`'),
   duplicated: count.describe('In the round, as in `exchanges`'),

@@ -1,5 +1,6 @@
 /** Recovery from planted timelines: what was planted is found by name, and a clean round recovers at once. */
 import { describe, expect, it } from 'vitest'
+import { claimsSha256, parseClaims } from '../../../src/measurement/claims-file.ts'
 import { deriveResults, type RoundInput } from '../../../src/measurement/derive.ts'
 import type { FaultResult } from '../../../src/measurement/results-document.ts'
 import type { CasePlan, FaultRecord, RoundEvidence } from '../../../src/measurement/round-evidence.ts'
@@ -132,6 +133,8 @@ describe('a fault', () => {
       budgetBurnt: 16.6667,
       amplification: 1.05,
       rssOvershoot: null,
+      // 900 ms over 2 ms, each as its bucket's upper edge.
+      p99Ratio: expect.closeTo(450, 0) as number,
       failed: 20,
       lost: 0,
       duplicated: 0,
@@ -234,5 +237,59 @@ describe('the decision of a recovery run', () => {
     const baseline = unknown('polling')
     expect(baseline.decision).toBe('APPROVED')
     expect(baseline.decisionReasons.join('\n')).toMatch(/finding: the ledger is UNKNOWN: crash: polling, round 1/)
+  })
+})
+
+describe('the claim that retries cost latency', () => {
+  const claims = parseClaims(
+    `claims:
+  - id: retry-latency
+    document: D
+    words: timeouts and retries create latency
+    statement: Retries add latency.
+    suite: failure-recovery
+    test: { kind: retryLatency, engine: polling }
+`,
+    'claims.yaml',
+  )
+  /** `slow`: of each repeat, whether the seconds of the reset were. */
+  function verdictOf(slow: readonly boolean[], kind = 'reset-all', retries = 60) {
+    const base = recoveryRun()
+    const repeats = slow.length
+    const reset = { kind, injectedAtMs: 5400, healedAtMs: 5410, figures: {} }
+    const planned = { rounds: repeats + controlRounds, perRound: 600, targets: targetText }
+    const rounds = syntheticRun(planned).rounds.map((each) => {
+      const { round, engine } = each.evidence
+      if (round >= repeats) return each
+      const ill = slow[round] === true && engine === 'polling' ? [5, 6] : []
+      const change = (evidence: RoundEvidence) => ({ ...evidence, client: { ...evidence.client, retries } })
+      return faultyRound(each, { slow: ill, faults: [reset], change })
+    })
+    const size = { agents: 100, ratePerSecond: perSecond, loadModel: 'open' } as const
+    const faults = [{ kind, atMs: 5400, forMs: 0, untilMs: 30_000 }]
+    const plan = {
+      ...base.manifest.plan,
+      rounds: repeats + controlRounds,
+      cases: [
+        { ...size, name: kind, roundDurationMs: 30_000, firstRound: 0, rounds: repeats, faults },
+        { ...size, name: 'control', roundDurationMs: 3000, firstRound: repeats, rounds: controlRounds },
+      ],
+    }
+    const manifest = { ...base.manifest, plan, claims: { source: 'claims.yaml', sha256: claimsSha256(claims) } }
+    return deriveResults({ ...base, manifest, claims, rounds }).claims[0]
+  }
+  const all = (state: boolean) => Array.from({ length: 8 }, () => state)
+
+  it('is shown by resets that made p99 longer, refuted by as many that did not', () => {
+    const shown = verdictOf(all(true))
+    expect(shown?.verdict).toBe('SHOWN')
+    expect(shown?.low).toBeGreaterThan(400)
+    expect(verdictOf(all(false))).toMatchObject({ verdict: 'REFUTED', value: 1 })
+  })
+
+  it('is not shown by fewer than six, by another fault, or without a retry', () => {
+    expect(verdictOf(all(true).slice(3))).toMatchObject({ verdict: 'NOT_SHOWN', low: null })
+    expect(verdictOf(all(true), 'crash')?.verdict).toBe('NOT_SHOWN')
+    expect(verdictOf(all(true), 'reset-all', 0)?.reason).toMatch(/0 resets with retries/)
   })
 })
