@@ -3,7 +3,7 @@
  * store says of itself.
  */
 import { runCheckerSelfTest } from '../delivery/self-test.ts'
-import type { ContendedStore, StoreReading } from '../engines/event-store/contended-store.ts'
+import type { ContendedStore, StoreReading, StoreRoundHandlers } from '../engines/event-store/contended-store.ts'
 import { histogramLogLine, seriesLines, storePrefix } from '../measurement/histogram-log.ts'
 import { createLatencyRecorder, type LatencyRecorder } from '../measurement/latency-recorder.ts'
 import type { RoundEvidence } from '../measurement/round-evidence.ts'
@@ -58,35 +58,53 @@ export class StoreSession {
     }
     const readTime = createLatencyRecorder({ unit: 'us', highest: longestUs })
     try {
-      const writers = plan.workload.agents
-      await store.begin(
-        { writers, poolSize, ownTransactions },
-        {
-          onCommitted: (exchange) => round.onCommitted(exchange),
-          onFailed: (exchange, error) => round.onFailed(exchange, error),
-        },
-      )
-      const readers = new InboxReaders({
-        store,
-        clock: timing.clock,
-        inboxes: Array.from({ length: readersFor(writers) }, (_, reader) => inboxName(reader)),
-        after: await store.lastSequence(),
-        readTime,
-        onEvent: (reader, event) => round.onRead(reader, event),
-        onFailure: (error) =>
-          round.ledger.markUnknown(`A reader failed: ${error instanceof Error ? error.message : String(error)}`),
-      })
-      const blocks = new SeriesBlocks({ ...store.series(), read: readTime })
-      const cancel = timing.scheduler.every(blockMs, () => blocks.cut(plan.durationMs))
-      const outcome = await round.run(interruption.signal)
-      cancel()
-      await readers.stop()
-      const storeSeries = blocks.lines(plan.durationMs)
-      return reportOf(plan, outcome, await store.end(), readers.counts(), storeSeries)
+      const handlers: StoreRoundHandlers = {
+        onCommitted: (exchange) => round.onCommitted(exchange),
+        onFailed: (exchange, error) => round.onFailed(exchange, error),
+      }
+      await store.begin({ writers: plan.workload.agents, poolSize, ownTransactions }, handlers)
+      let played: Played
+      try {
+        played = await this.playOn(store, round, plan, { readTime, signal: interruption.signal })
+      } catch (error) {
+        // What broke the round is the news, not what it takes to end it.
+        await store.end().catch(() => undefined)
+        throw error
+      }
+      return reportOf(plan, played, await store.end())
     } finally {
       this.interruption = null
       round.release()
       readTime.destroy()
+    }
+  }
+
+  private async playOn(
+    store: ContendedStore,
+    round: StoreRound,
+    plan: RoundPlan,
+    { readTime, signal }: { readonly readTime: LatencyRecorder; readonly signal: AbortSignal },
+  ): Promise<Played> {
+    const { timing } = this.options
+    const readers = new InboxReaders({
+      store,
+      clock: timing.clock,
+      inboxes: Array.from({ length: readersFor(plan.workload.agents) }, (_, reader) => inboxName(reader)),
+      after: await store.lastSequence(),
+      readTime,
+      onEvent: (reader, event) => round.onRead(reader, event),
+      onFailure: (error) =>
+        round.ledger.markUnknown(`A reader failed: ${error instanceof Error ? error.message : String(error)}`),
+    })
+    const blocks = new SeriesBlocks({ ...store.series(), read: readTime })
+    const cancel = timing.scheduler.every(blockMs, () => blocks.cut(plan.durationMs))
+    try {
+      const outcome = await round.run(signal)
+      await readers.stop()
+      return { outcome, reads: readers.counts(), storeSeries: blocks.lines(plan.durationMs) }
+    } finally {
+      cancel()
+      await readers.stop()
     }
   }
 
@@ -139,13 +157,14 @@ class SeriesBlocks {
   }
 }
 
-function reportOf(
-  plan: RoundPlan,
-  outcome: StoreRoundOutcome,
-  reading: StoreReading,
-  reads: ReadCounts,
-  storeSeries: string,
-): StoreRoundReport {
+interface Played {
+  readonly outcome: StoreRoundOutcome
+  readonly reads: ReadCounts
+  /** Lines of the log. */
+  readonly storeSeries: string
+}
+
+function reportOf(plan: RoundPlan, { outcome, reads, storeSeries }: Played, reading: StoreReading): StoreRoundReport {
   const { ledger, recorders } = outcome
   const { negative, outOfRange } = recorders
   const audit = auditRound({

@@ -204,6 +204,34 @@ describe('a round of writers and readers', () => {
     expect(report.evidence.client['refused.ask.STORE']).toBe(1)
   })
 
+  test('a store that throws ends the round with its error, its readers and the store; an abort leaves an invalid round', async () => {
+    class Throwing extends MemoryStore {
+      ended = 0
+      override append(): boolean {
+        throw new Error('planted')
+      }
+      override end() {
+        this.ended++
+        return super.end()
+      }
+    }
+    const broken = new Throwing()
+    await expect(play(broken)).rejects.toThrow('planted')
+    expect(broken.ended).toBe(1)
+    const timing = systemTiming(clockOrigin())
+    const session = new StoreSession({
+      store: new MemoryStore(),
+      timing,
+      gauge: systemGauge(),
+      checkerSelfTest: () => [],
+    })
+    const report = session.playRound({ plan, poolSize: null, ownTransactions: false })
+    session.abort()
+    const { audit, ledger } = (await report).evidence
+    expect([audit.valid, ledger.state]).toEqual([false, 'UNKNOWN'])
+    expect(audit.reasons).toContain('The round was interrupted.')
+  })
+
   test.each(['thread', 'off'] as const)('the embedded store, batching %s', async (batching) => {
     const report = await play(await openContendedSqlite({ durability: 'os', batching, connections: 2 }), 2)
     const { counts, engineStats, resources } = report.evidence
