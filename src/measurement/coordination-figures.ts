@@ -32,63 +32,64 @@ export function coordinationFigure(samples: readonly PatternSample[], path: stri
   const [, second = '', third] = path.split('.')
   const [name, figure] = third === undefined ? [null, second] : [second, third]
   const own = samples.filter((each) => name === null || each.case === name)
-  const first = own[0]
-  if (first === undefined) {
+  if (own.length === 0) {
     return nothing('instances', 1, name === null ? 'no pattern was played' : `the pattern ${name} was not played`)
   }
-  const readings = own.map((sample) => readingOf(sample, figure))
+  const readings = own.map((sample) => readingOf(sample, figure, own.length))
   if (readings.some((each) => each === undefined)) return undefined
   const known = readings.filter((each) => each !== undefined)
   const lacking = known.find(({ reason }) => reason !== '')
   return lacking ?? worstOf(known, figure === 'fairness')
 }
 
-function readingOf(sample: PatternSample, figure: string): FigureReading | undefined {
+function readingOf(sample: PatternSample, figure: string, patterns: number): FigureReading | undefined {
   const quantile = Object.hasOwn(quantiles, figure) ? quantiles[figure as keyof typeof quantiles] : undefined
   if (sample.rounds.length === 0) return nothing('rounds', 1, `no round of ${sample.case} is valid`)
-  if (quantile !== undefined) return completion(sample, quantile)
-  if (figure === 'failed') return failed(sample)
-  if (figure === 'fairness') return evenness(sample, ({ index }) => index, Math.min)
-  return figure === 'worstToMedian' ? evenness(sample, ({ worstToMedian }) => worstToMedian, Math.max) : undefined
+  if (quantile !== undefined) return completion(sample, quantile, patterns)
+  if (figure === 'failed') return failed(sample, patterns)
+  if (figure === 'fairness') return evenness(sample, patterns, ({ index }) => index, true)
+  return figure === 'worstToMedian' ? evenness(sample, patterns, (role) => role.worstToMedian, false) : undefined
 }
 
-function completion({ case: name, rounds }: PatternSample, quantile: number): FigureReading {
+interface Bounds {
+  readonly n: number
+  readonly value: number | null
+  readonly low: number | null
+  readonly high: number | null
+}
+
+/**
+ * Bounds of one of several patterns. Meeting a target is claimed of every one, so each may err with the whole of alpha; missing it is
+ * claimed of any, so there they share it.
+ */
+function shared(boundsAt: (alpha: number) => Bounds, patterns: number, moreIsBetter: boolean): Bounds {
+  const whole = boundsAt(alpha)
+  const part = patterns === 1 ? whole : boundsAt(alpha / patterns)
+  return { ...whole, ...(moreIsBetter ? { high: part.high } : { low: part.low }) }
+}
+
+function completion({ case: name, rounds }: PatternSample, quantile: number, patterns: number): FigureReading {
   const requiredN = minimumSamples(quantile, alpha)
-  const bounds = targetBounds(
-    rounds.map(({ pattern }) => pattern),
-    quantile,
-    alpha,
-  )
-  if (bounds.value === null) return nothing('instances', requiredN, `no instance of ${name} completed`)
-  return {
-    n: bounds.n,
-    value: msOf(bounds.value),
-    low: lowMs(bounds.low),
-    high: highMs(bounds.high),
-    requiredN,
-    counted: 'instances',
-    reason: '',
-  }
+  const series = rounds.map(({ pattern }) => pattern)
+  const { n, value, low, high } = shared((error) => targetBounds(series, quantile, error), patterns, false)
+  if (value === null) return nothing('instances', requiredN, `no instance of ${name} completed`)
+  return { n, value: msOf(value), low: lowMs(low), high: highMs(high), requiredN, counted: 'instances', reason: '' }
 }
 
-function failed({ rounds }: PatternSample): FigureReading {
+function failed({ rounds }: PatternSample, patterns: number): FigureReading {
   const cells = rounds.map(({ evidence: { instances } }) => ({ hits: instances.failed, n: instances.scheduled }))
-  const { n, value, low, high } = proportionBounds(cells, alpha)
-  return {
-    n,
-    value: significant(value),
-    low: significantLow(low),
-    high: significantHigh(high),
-    requiredN: 1,
-    counted: 'instances',
-    reason: '',
-  }
+  return rounded(
+    shared((error) => proportionBounds(cells, error), patterns, false),
+    1,
+    'instances',
+  )
 }
 
 function evenness(
   { case: name, rounds, exchangesPerInstance }: PatternSample,
+  patterns: number,
   read: (role: RoleFairness) => number | null,
-  pick: (...values: number[]) => number,
+  moreIsBetter: boolean,
 ): FigureReading {
   const isJudged = ({ agents, exchangesPerAgent, measure }: RoleFairness): boolean =>
     agents > 1 && exchangesPerAgent >= leastPerAgent * (measure === 'roundTrip' ? exchangesPerInstance : 1)
@@ -97,34 +98,36 @@ function evenness(
       .filter(isJudged)
       .map(read)
       .filter((value) => value !== null)
-    return judged.length === 0 ? [] : [pick(...judged)]
+    return judged.length === 0 ? [] : [moreIsBetter ? Math.min(...judged) : Math.max(...judged)]
   })
   if (values.length === 0) {
     const reason = `agents of ${name} take part in fewer than ${leastPerAgent} instances of a round, so chance would look unfair`
     return nothing('rounds', minimumPairs, reason)
   }
-  const { ratio, low, high } = medianBounds(values, alpha)
-  return {
-    n: values.length,
-    value: significant(ratio),
-    low: significantLow(low),
-    high: significantHigh(high),
-    requiredN: minimumPairs,
-    counted: 'rounds',
-    reason: '',
+  const boundsAt = (error: number): Bounds => {
+    const { ratio, low, high } = medianBounds(values, error)
+    return { n: values.length, value: ratio, low, high }
   }
+  return rounded(shared(boundsAt, patterns, moreIsBetter), minimumPairs, 'rounds')
 }
 
-/** Of several patterns the one that is worst; a bound that one of them lacks is lacking for all. */
+function rounded({ n, value, low, high }: Bounds, requiredN: number, counted: string): FigureReading {
+  const bounds = { value: significant(value), low: significantLow(low), high: significantHigh(high) }
+  return { n, ...bounds, requiredN, counted, reason: '' }
+}
+
+/** Of several patterns the one that is worst: no bound for all where one has none, and any bound that shows one to be bad. */
 function worstOf(readings: readonly FigureReading[], moreIsBetter: boolean): FigureReading {
   const pick = moreIsBetter ? Math.min : Math.max
-  const of = (read: (reading: FigureReading) => number | null): number | null => {
-    const values = readings.map(read).filter((value) => value !== null)
-    return values.length < readings.length ? null : pick(...values)
+  const of = (bound: 'value' | 'low' | 'high', needed: number): number | null => {
+    const values = readings.map((reading) => reading[bound]).filter((value) => value !== null)
+    return values.length < needed || values.length === 0 ? null : pick(...values)
   }
-  const fewest = readings.toSorted((left, right) => left.n - left.requiredN - (right.n - right.requiredN))[0]
+  const fewest = readings.toSorted((left, right) => left.n - right.n)[0]
   if (fewest === undefined) throw new Error('no figure to choose from')
-  return { ...fewest, value: of(({ value }) => value), low: of(({ low }) => low), high: of(({ high }) => high) }
+  const all = readings.length
+  const [low, high] = moreIsBetter ? [of('low', all), of('high', 1)] : [of('low', 1), of('high', all)]
+  return { ...fewest, value: of('value', all), low, high }
 }
 
 function nothing(counted: string, requiredN: number, reason: string): FigureReading {

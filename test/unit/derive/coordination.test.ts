@@ -103,6 +103,47 @@ describe('the time of a pattern', () => {
   })
 })
 
+describe('the worst of several patterns', () => {
+  it('shares its error where it is said to miss, and has all of it where it is said to meet', () => {
+    // Six rounds: an extreme bounds the median with an error of 1/64, more than 2.5 % shared by two, less than by four.
+    const planted: Planted = {
+      case: 'quorum',
+      coordination: (evidence) => ({
+        ...evidence,
+        fairness: evidence.fairness.map((each) => ({ ...each, index: 0.5 })),
+      }),
+    }
+    expect(derived(planted).targets[4]).toMatchObject({ verdict: 'NOT_MET', low: 0.5, high: 0.5 })
+    const run = coordinationRun(planted, targets)
+    const [quorum, fanOut] = run.manifest.plan.cases ?? []
+    if (quorum === undefined || fanOut === undefined) throw new Error('the run has two cases')
+    const part = (each: typeof quorum, index: number) => ({
+      ...each,
+      name: index === 0 ? each.name : `${each.name}-${index}`,
+      firstRound: (each === quorum ? 0 : rounds * 3) + index * rounds,
+    })
+    const cases = [...[0, 1, 2].map((index) => part(quorum, index)), part(fanOut, 0)]
+    const ofFirst = run.rounds.filter(({ evidence }) => evidence.round < rounds)
+    const copies = [1, 2].flatMap((index) =>
+      ofFirst.map((each) => ({
+        ...each,
+        evidence: { ...each.evidence, round: each.evidence.round + index * rounds },
+      })),
+    )
+    const last = run.rounds
+      .filter(({ evidence }) => evidence.round >= rounds)
+      .map((each) => ({ ...each, evidence: { ...each.evidence, round: each.evidence.round + 2 * rounds } }))
+    const plan = { ...run.manifest.plan, cases, rounds: 4 * rounds }
+    const order = Array.from({ length: 4 * rounds }, () => ['polling', 'elicitation'])
+    const four = deriveResults({
+      ...run,
+      manifest: { ...run.manifest, plan: { ...plan, order } },
+      rounds: [...ofFirst, ...copies, ...last],
+    })
+    expect(four.targets[4]).toMatchObject({ verdict: 'MARGINAL', low: 0.5, high: null })
+  })
+})
+
 describe('instances that fail', () => {
   it('are counted, found and judged, and are in no time', () => {
     const results = derived({ timesUs: () => Array<number>(perRound - 10).fill(4000) })
