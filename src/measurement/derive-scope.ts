@@ -20,7 +20,7 @@ export function scopeOf(manifest: RunManifest, candidate: ArmRounds, validRounds
     `${significant(plan.ratePerSecond)} ${arm.transport === 'store' ? 'writes/s' : 'exchanges/s'}`,
     `${rounds} × ${durationWords(plan.roundDurationMs)}`,
     arm.transport,
-    arm.host === 'url' ? 'remote engine, semantics declared' : 'loopback',
+    arm.host === 'url' ? `remote ${arm.transport === 'store' ? 'store' : 'engine'}, semantics declared` : 'loopback',
     `durability ${arm.semantics.durability}`,
     ...(plan.loadModel === 'closed' ? ['closed loop, not coordinated-omission safe'] : []),
   ].join(', ')

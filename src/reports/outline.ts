@@ -22,20 +22,30 @@ export interface CaseOutlinePlan extends Pick<OutlinePlan, 'engines' | 'host' | 
     readonly loadModel: 'open' | 'closed'
     readonly rounds: number
     readonly roundDurationMs: number
+    /** Labels of those that take part, where not all do. */
+    readonly engines?: readonly string[]
   }[]
   readonly skippedCases: readonly { readonly name: string; readonly reason: string }[]
 }
 
 const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
 
+const engineWords = { engines: 'Engines:', engine: 'engine', agents: 'agents', exchanges: 'exchanges' } as const
+/** Of suites that put load on stores themselves. */
+export const storeWords = { engines: 'Stores: ', engine: 'store', agents: 'writers', exchanges: 'writes' } as const
+
 /** Of a suite with several loads. */
-export function caseOutlineLines(plan: CaseOutlinePlan): string[] {
+export function caseOutlineLines(
+  plan: CaseOutlinePlan,
+  words: typeof engineWords | typeof storeWords = engineWords,
+): string[] {
   return [
-    `Engines:   ${plan.engines.map(({ label, role }) => `${label} (${role})`).join(', ')}`,
+    `${words.engines}   ${plan.engines.map(({ label, role }) => `${label} (${role})`).join(', ')}`,
     ...plan.cases.map(
       (each) =>
-        `Load:      ${each.name}: ${count(each.agents)} agents, ${Number(each.ratePerSecond.toPrecision(4))} exchanges/s, ` +
-        `${each.loadModel} loop, ${each.rounds} × ${seconds(each.roundDurationMs)} per engine`,
+        `Load:      ${each.name}: ${count(each.agents)} ${words.agents}, ${Number(each.ratePerSecond.toPrecision(4))} ${words.exchanges}/s, ` +
+        `${each.loadModel} loop, ${each.rounds} × ${seconds(each.roundDurationMs)} per ${words.engine}` +
+        (each.engines === undefined ? '' : `: ${each.engines.join(', ')}`),
     ),
     ...plan.skippedCases.map(({ name, reason }) => `SKIPPED:   ${name}: ${reason}`),
     `Host:      ${plan.host}`,

@@ -82,7 +82,7 @@ it.skipIf(skipWithoutPostgres())('starts a server of its own and loads its pools
 it('prints its plan without starting anything, and keeps passwords out of flags', async () => {
   const dry = await sandbox.run('bench', 'contention', '--profile', 'full', '--start-postgres', '--dry-run')
   expect(dry.code, dry.stderr).toBe(0)
-  expect(dry.stdout).toMatch(/writers-200: 200 agents, 2000 exchanges\/s, open loop, 10 × 30 s/)
+  expect(dry.stdout).toMatch(/writers-200: 200 writers, 2000 writes\/s, open loop, 10 × 30 s/)
   expect(dry.stdout).toMatch(/Nothing was started\./)
   const secret = await sandbox.run('bench', 'contention', '--store', 'postgres://a:hunter2@127.0.0.1/b', '--dry-run')
   expect(secret.code).toBe(2)

@@ -108,10 +108,10 @@ named is judged. The password of a server comes from PGPASSWORD or ~/.pgpass, ne
   }
 
   private async outline(request: ContentionRequest, outline: ContentionOutline): Promise<unknown> {
-    const { caseOutlineLines } = await import('../../reports/outline.ts')
+    const { caseOutlineLines, storeWords } = await import('../../reports/outline.ts')
     const { arms, ...plan } = outline
     const engines = arms.map(({ label, role }) => ({ label, role }))
-    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...plan, engines }).join('\n'))
+    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...plan, engines }, storeWords).join('\n'))
     return { dryRun: true, profile: request.profile, seed: request.seed, ...plan, engines }
   }
 }

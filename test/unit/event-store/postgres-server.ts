@@ -5,11 +5,7 @@
 import { postgresBinaries } from '../../../src/engines/event-store/postgres-server.ts'
 import { delay, systemClock } from '../../../src/platform/clock.ts'
 
-export {
-  postgresBinaries,
-  startPostgres,
-  type PostgresServer,
-} from '../../../src/engines/event-store/postgres-server.ts'
+export { startPostgres, type PostgresServer } from '../../../src/engines/event-store/postgres-server.ts'
 
 /** Whether tests that need a server are to be skipped. Throws on a build machine, where skipping would go unseen. */
 export function skipWithoutPostgres(

@@ -4,7 +4,7 @@ import { contentionRequest, parseNumbers, type ContentionFlags } from '../../../
 import { readSettings } from '../../../src/command-flags.ts'
 import { heldCase } from '../../../src/measurement/contention-figures.ts'
 import type { ArmSpec } from '../../../src/suites/comparison-plan.ts'
-import { estimateContention, planContention, type ContentionSizes } from '../../../src/suites/contention.ts'
+import { planContention, type ContentionSizes } from '../../../src/suites/contention.ts'
 import { outlineContention } from '../../../src/suites/run-contention.ts'
 import { storeSettings } from '../../../src/suites/store-options.ts'
 
@@ -106,13 +106,13 @@ const request = (given: Partial<ContentionFlags> = {}, profile = 'smoke') =>
 
 describe('the settings', () => {
   it('stay within half a minute in a smoke run and ten minutes in a standard run, server included', () => {
-    const seconds = (profile: string, stores: readonly ArmSpec[]): number => {
-      const { sizes: ofProfile, warmupMs } = request({}, profile)
-      return estimateContention(planContention(ofProfile, stores, 's'), stores, warmupMs).durationMs / 1000
+    const seconds = (profile: string, server: boolean): number =>
+      outlineContention(request(server ? { store: 'postgres://someone@127.0.0.1:5999/bench' } : {}, profile))
+        .durationMs / 1000
+    for (const server of [false, true]) {
+      expect(seconds('smoke', server)).toBeLessThan(30)
+      expect(seconds('standard', server)).toBeLessThan(600)
     }
-    expect(seconds('smoke', embedded)).toBeLessThan(30)
-    expect(seconds('standard', embedded)).toBeLessThan(600)
-    expect(seconds('standard', both.slice(1))).toBeLessThan(600)
   })
 
   it('judge the last store, and skip a store without a server by name', () => {
