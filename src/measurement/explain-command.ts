@@ -60,7 +60,9 @@ export function commandFor(
       ? ['--agents-list', `${agents}`, '--rate-per-agent', `${Number((ratePerSecond / agents).toPrecision(6))}`]
       : stores
         ? []
-        : ['--agents', `${agents}`, '--rate', `${Number(ratePerSecond.toPrecision(6))}`]),
+        : manifest.suite === 'coordination'
+          ? patternFlags(plan)
+          : ['--agents', `${agents}`, '--rate', `${Number(ratePerSecond.toPrecision(6))}`]),
     ...['--rounds', `${rounds}`, '--round-duration', durationFlag(roundMs)],
     ...otherFlags({ plan, ...manifest }),
     ...(manifest.suite === 'failure-recovery'
@@ -90,6 +92,12 @@ function hostFlags(engines: RunManifest['engines']): string[] {
   ]
 }
 
+/** Patterns have their sizes in files; one of the user's own stands as a placeholder. */
+function patternFlags({ cases = [] }: RunManifest['plan']): string[] {
+  const shipped = cases.every(({ name, coordination }) => name === coordination?.pattern.kind)
+  return shipped ? ['--patterns', cases.map(({ name }) => name).join(',')] : ['--workload', 'FILE']
+}
+
 /** A server of the user's own, or a throw-away one as the run had. */
 function storeFlags(engines: RunManifest['engines']): string[] {
   const server = engines.find(({ name }) => name === 'postgres')
@@ -97,11 +105,11 @@ function storeFlags(engines: RunManifest['engines']): string[] {
   return server.host === 'url' ? ['--store', 'URL'] : ['--start-postgres']
 }
 
-function otherFlags({ plan, engines, targets }: RunManifest): string[] {
+function otherFlags({ suite, plan, engines, targets }: RunManifest): string[] {
   return [
     ...(engines.some(({ transport }) => transport === 'sse') ? ['--transport', 'sse'] : []),
     ...(plan.durability === 'os' ? [] : ['--durability', plan.durability]),
-    ...(plan.pattern === 'pairs' || engines.every(({ transport }) => transport === 'store')
+    ...(plan.pattern === 'pairs' || suite === 'coordination' || engines.every(({ transport }) => transport === 'store')
       ? []
       : ['--pattern', plan.pattern]),
     ...(plan.pacing === 'timer' ? [] : ['--pacing', plan.pacing]),

@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest'
 import type { CoordinationEvidence } from '../../../src/measurement/coordination-evidence.ts'
 import type { PatternResult } from '../../../src/measurement/coordination-result.ts'
 import { deriveResults } from '../../../src/measurement/derive.ts'
+import { commandFor } from '../../../src/measurement/explain-command.ts'
+import type { Forecast } from '../../../src/measurement/explanation-document.ts'
 import type { ResultsDocument } from '../../../src/measurement/results-document.ts'
 import { resultsSchema } from '../../../src/measurement/results-schema.ts'
-import type { RoundEvidence } from '../../../src/measurement/round-evidence.ts'
+import type { CasePlan, RoundEvidence } from '../../../src/measurement/round-evidence.ts'
 import { reportContent } from '../../../src/reports/report-content.ts'
+import { parseTarget } from '../../../src/statistics/target-expression.ts'
 import { coordinationRun, perRound, role, rounds, type Planted } from './coordination-run.ts'
 import { altered } from './synthetic-run.ts'
 
@@ -268,4 +271,26 @@ it('is in the report with its times, its fairness and what failed', () => {
   for (const words of ['Patterns', 'Patterns against the candidate', 'Fairness', 'fan-out', '40 × member', '4 ms']) {
     expect(text).toContain(words)
   }
+})
+
+describe('the command that would decide a target', () => {
+  const forecast: Forecast = {
+    ...{ state: 'WOULD_DECIDE', verdict: 'MET', fromRounds: 6, rounds: 20, exchanges: 4000, durationMs: 1e5 },
+    ...{ heldFromRounds: null, searchedRounds: 100, reason: '' },
+  }
+  const asked = (change: (plan: CasePlan) => CasePlan): string | null => {
+    const { manifest } = coordinationRun()
+    const cases = manifest.plan.cases?.map(change) ?? []
+    return commandFor(parseTarget('candidate.coordination.p99 < 300ms'), forecast, [], {
+      ...manifest,
+      plan: { ...manifest.plan, cases },
+    })
+  }
+
+  it("names shipped patterns, and a file where one is the user's own", () => {
+    expect(asked((each) => each)).toMatch(
+      /^lighthouse bench coordination --profile standard --engines polling,elicitation --patterns quorum,fan-out --rounds 20 --round-duration 3s --targets targets.yaml$/,
+    )
+    expect(asked((each) => ({ ...each, name: `my-${each.name}` }))).toContain(' --workload FILE ')
+  })
 })

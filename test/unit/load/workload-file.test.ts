@@ -3,8 +3,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { buildCoordination } from '../../../src/load/coordination.ts'
 import { buildSchedule } from '../../../src/load/schedule.ts'
-import { parseWorkload } from '../../../src/load/workload-file.ts'
+import { parseCoordination, parseWorkload } from '../../../src/load/workload-file.ts'
+import { coordinationKinds } from '../../../src/measurement/coordination-evidence.ts'
 import { LighthouseError } from '../../../src/platform/errors.ts'
 import { shippedFile } from '../../../src/platform/modules.ts'
 
@@ -56,5 +58,67 @@ describe('parseWorkload', () => {
       ...'bcdefgh'.split('').map((key, index) => `${key}: &${key} [${`*${'abcdefg'[index]},`.repeat(9)}]`),
     ]
     expect(() => parseWorkload(bomb.join('\n'), 'w.yaml')).toThrow('Excessive alias count')
+  })
+})
+
+describe('parseCoordination', () => {
+  it.each(coordinationKinds)('reads the shipped %s, of which a graph can be drawn', (name) => {
+    const { plan, ...named } = parseCoordination(
+      readFileSync(shippedFile(`fixtures/workloads/${name}.yaml`), 'utf8'),
+      `${name}.yaml`,
+    )
+    expect(named).toEqual({ name })
+    expect(plan.pattern.kind).toBe(name)
+    expect(buildCoordination(plan, 'seed', 4000, 256).arrivalNs.length).toBeGreaterThan(40)
+  })
+
+  it('gives what is missing its default, but for the sizes that make the pattern', () => {
+    const text = 'name: x\npattern: hot-spot\nworkers: 4\npeers: 2\nhotShare: 0.9\n'
+    expect(parseCoordination(text, 'w.yaml').plan).toEqual({
+      pattern: { kind: 'hot-spot', workers: 4, peers: 2, hotShare: 0.9 },
+      instancesPerSecond: 20,
+      arrivals: 'poisson',
+      payloadBytes: 300,
+      workMs: 0,
+      deadlineMs: 5000,
+    })
+    expect(() => parseCoordination('name: x\npattern: hot-spot\nworkers: 4\n', 'w.yaml')).toThrow('peers: ')
+  })
+
+  const fanOut = 'name: x\npattern: fan-out\norchestrators: 2\nworkers: 8\n'
+  const review = 'name: x\npattern: review\nauthors: 2\nreviewers: 4\nmaximumRounds: 2\n'
+  const quorum = 'name: x\npattern: quorum\nbroadcasters: 2\nmembers: 4\n'
+  it.each([
+    [`${fanOut}fanOut: 9\n`, 'w.yaml:5: fanOut: 9 is more than the 8 workers'],
+    [`${fanOut}fanOut: 0\n`, 'w.yaml:5: fanOut: '],
+    [`${fanOut}fanOut: 4\nfanIn: 4\n`, 'w.yaml:6: Unrecognized key: "fanIn"'],
+    [`${fanOut}fanOut: 4\ndepth: 4\n`, 'w.yaml:6: Unrecognized key: "depth"'],
+    [`${fanOut}fanOut: 4\ninstancesPerSecond: 0\n`, 'w.yaml:6: instancesPerSecond: '],
+    [`${fanOut}fanOut: 4\nworkers: 9\n`, 'w.yaml:6: Map keys must be unique'],
+    [`${review}approvals: 5\ndeclineShare: 0\ncancelShare: 0\n`, 'w.yaml:6: approvals: 5 is more than the 4 reviewers'],
+    [
+      `${review}approvals: 2\ndeclineShare: 0.7\ncancelShare: 0.4\n`,
+      'w.yaml:8: cancelShare: declineShare and cancelShare',
+    ],
+    [`${quorum}audience: 4\nquorum: 5\n`, 'w.yaml:6: quorum: 5 is more than the 4 of the audience'],
+    [`${quorum}audience: 5\nquorum: 5\n`, 'w.yaml:5: audience: 5 is more than the 4 members'],
+    [
+      'name: x\npattern: expert-pool\nworkers: 2\nexperts: 2\ndeclineShare: 0\nmaximumAttempts: 3\n',
+      'w.yaml:6: maximumAttempts: 3',
+    ],
+    [
+      'name: x\npattern: hot-spot\nworkers: 90000\npeers: 90000\nhotShare: 1\n',
+      'w.yaml:2: pattern: its roles are 180000 agents',
+    ],
+    ['name: x\npattern: star\n', 'w.yaml:2: pattern: '],
+  ])('refuses %j', (text, message) => {
+    const parse = (): unknown => parseCoordination(text, 'w.yaml')
+    expect(parse).toThrow(LighthouseError)
+    expect(parse).toThrow(message)
+  })
+
+  it('and parseWorkload each name the command that plays what they do not', () => {
+    expect(() => parseCoordination('name: x\npattern: ring\n', 'w.yaml')).toThrow('is a load of single exchanges')
+    expect(() => parseWorkload(`${fanOut}fanOut: 4\n`, 'w.yaml')).toThrow('"fan-out" is a coordination pattern')
   })
 })
