@@ -31,6 +31,8 @@ interface SuiteParts<R extends SuiteRequest, O extends Outline> {
   request(flags: CampaignFlags, projectFolder: string): R
   outline(request: R): O | Promise<O>
   run(request: R, outline: O, events: RunEvents, signal: AbortSignal): Promise<FinishedRun>
+  /** What a dry run says of this suite alone. */
+  notes?(outline: O): string[]
 }
 
 function entry<R extends SuiteRequest, O extends Outline>(
@@ -54,7 +56,7 @@ function entry<R extends SuiteRequest, O extends Outline>(
         durationMs: outline.durationMs,
         diskBytes: outline.diskBytes,
         // The last line says that nothing was started; it is said once, for all.
-        lines: caseOutlineLines({ ...outline, engines }).slice(0, -1),
+        lines: [...caseOutlineLines({ ...outline, engines }).slice(0, -1), ...(parts.notes?.(outline) ?? [])],
         run: (limits, events, signal) => parts.run({ ...request, ...limits }, outline, events, signal),
       }
     },
@@ -102,6 +104,44 @@ export const suiteTable: readonly SuiteEntry[] = [
       run: runBurst,
     }
   }),
+  entry('coordination', async () => {
+    const { coordinationRequest } = await import('./coordination-request.ts')
+    const { outlineCoordination, runCoordination } = await import('../suites/run-coordination.ts')
+    return {
+      request: (given, folder) => {
+        const flags = without(given, 'agents', 'pattern', 'workload')
+        return coordinationRequest(flags, readSettings(flags), folder)
+      },
+      outline: outlineCoordination,
+      run: runCoordination,
+    }
+  }),
+  entry('contention', async () => {
+    const { contentionRequest } = await import('./contention-request.ts')
+    const { outlineContention, runContention } = await import('../suites/run-contention.ts')
+    return {
+      request: (given, folder) => {
+        const agents = ['agents', 'rate', 'engines', 'transport', 'pattern', 'workload'] as const
+        const remote = ['ca', 'polling-url', 'elicitation-url', 'enrolment-key-file'] as const
+        const flags = { ...without(given, ...agents, ...remote), host: 'process', 'start-postgres': false }
+        return contentionRequest(flags, readSettings(flags), folder)
+      },
+      outline: outlineContention,
+      run: runContention,
+    }
+  }),
+  entry('memory-pressure', async () => {
+    const { memoryRequest } = await import('./memory-request.ts')
+    const { outlineMemory, runMemory } = await import('../suites/run-memory.ts')
+    return {
+      request: (given, folder) => {
+        const flags = { ...without(given, 'warmup'), host: 'process' }
+        return memoryRequest(flags, readSettings(flags), folder)
+      },
+      outline: outlineMemory,
+      run: runMemory,
+    }
+  }),
   entry('failure-recovery', async () => {
     const { recoveryRequest } = await import('./recovery-request.ts')
     const { outlineRecovery, runRecovery } = await import('../suites/run-recovery.ts')
@@ -112,6 +152,18 @@ export const suiteTable: readonly SuiteEntry[] = [
       },
       outline: outlineRecovery,
       run: runRecovery,
+    }
+  }),
+  entry('endurance', async () => {
+    const { enduranceRequest } = await import('./endurance-request.ts')
+    const { outlineEndurance, runEndurance } = await import('../suites/run-endurance.ts')
+    const { bytes } = await import('../reports/numbers.ts')
+    return {
+      // Rounds follow from its duration.
+      request: (given, folder) => enduranceRequest(without(given, 'rounds', 'round-duration'), folder),
+      outline: outlineEndurance,
+      run: runEndurance,
+      notes: ({ storeBytes }) => [`Stores:    grow to about ${bytes(storeBytes)}, and are removed in the end`],
     }
   }),
 ]

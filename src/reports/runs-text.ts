@@ -8,6 +8,8 @@ import { renderPage, type TerminalStyle } from './terminal.ts'
 export function renderListing(listing: RunListing, style: TerminalStyle): string {
   const { runs, outputFolder, notShown, others } = listing
   const summary: Line[] = []
+  if (runs.length === 0 && notShown === 0)
+    summary.push({ text: 'A run is made by', command: 'lighthouse bench compare' })
   if (notShown > 0) summary.push({ text: `${count(notShown)} more are not shown` })
   if (others > 0) summary.push({ text: `${count(others)} other entries are not named like runs` })
   const headline = runs.length === 0 ? 'NO RUNS' : `${count(runs.length)} ${runs.length === 1 ? 'RUN' : 'RUNS'}`
