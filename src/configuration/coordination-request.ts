@@ -8,10 +8,11 @@ import { exchangesPerInstance } from '../load/coordination.ts'
 import type { NamedCoordination } from '../load/coordination-file.ts'
 import { parseCoordination } from '../load/workload-file.ts'
 import { coordinationKinds, type CoordinationKind } from '../measurement/coordination-evidence.ts'
-import { readTargetsFile } from '../measurement/targets-file.ts'
+import { readTargetsFile, type Target } from '../measurement/targets-file.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { shippedFile } from '../platform/modules.ts'
 import { nearestWord } from '../statistics/nearest-word.ts'
+import { parseTarget } from '../statistics/target-expression.ts'
 import type { CoordinationSizes } from '../suites/coordination.ts'
 import type { CoordinationRequest } from '../suites/run-coordination.ts'
 import { comparisonRequest, workloadText, type ComparisonFlags } from './comparison-request.ts'
@@ -76,10 +77,7 @@ export function coordinationRequest(
   return {
     ...shared,
     warmupMs: flags.warmup ?? profile.warmupMs,
-    targets:
-      flags.targets === undefined
-        ? { source, items: readTargetsFile(fileURLToPath(shippedFile(source))) }
-        : shared.targets,
+    targets: flags.targets === undefined ? { source, items: shippedTargets(source, patterns) } : shared.targets,
     minimumRounds: settings.profile === 'smoke' ? 3 : Math.max(6, Math.ceil(0.8 * judgedRounds)),
     sizes: {
       patterns,
@@ -88,6 +86,16 @@ export function coordinationRequest(
       roundDurationMs: flags['round-duration'] ?? profile.roundDurationMs,
     },
   }
+}
+
+/** Bars of patterns that are not played stay to be seen, and bind nobody; a file of the user's own is never weakened. */
+function shippedTargets(source: string, patterns: readonly NamedCoordination[]): Target[] {
+  return readTargetsFile(fileURLToPath(shippedFile(source))).map((target) => {
+    const { measure } = parseTarget(target.expression)
+    const [section, name, figure] = measure.kind === 'figure' ? measure.path.split('.') : []
+    const isOfOther = section === 'coordination' && figure !== undefined && patterns.every((each) => each.name !== name)
+    return isOfOther ? { ...target, mandatoryIn: [] } : target
+  })
 }
 
 function patternsOf(flags: CoordinationFlags, profile: ProfileName): NamedCoordination[] {

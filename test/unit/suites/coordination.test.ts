@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readSettings } from '../../../src/command-flags.ts'
 import { comparisonRequest } from '../../../src/configuration/comparison-request.ts'
@@ -14,6 +15,8 @@ import { recoveryRequest } from '../../../src/configuration/recovery-request.ts'
 import { scalingRequest } from '../../../src/configuration/scaling-request.ts'
 import { agentsOf, exchangesPerInstance, rolesOf } from '../../../src/load/coordination.ts'
 import { coordinationKinds } from '../../../src/measurement/coordination-evidence.ts'
+import { isMandatory } from '../../../src/measurement/targets-file.ts'
+import { shippedFile } from '../../../src/platform/modules.ts'
 import { estimateCoordination, planCoordination } from '../../../src/suites/coordination.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lighthouse-coordination-'))
@@ -115,6 +118,24 @@ describe('the flags', () => {
         deadlineMs: 5000,
       },
     })
+  })
+
+  it('leave bars of patterns that are not played to be seen, and bind nobody; a file of bars is taken as it is', () => {
+    const mandatory = (flags: CoordinationFlags): string[] =>
+      requestOf('standard', flags)
+        .targets.items.filter((target) => isMandatory(target, 'standard'))
+        .map(({ expression }) => expression)
+    const ofPatterns = (list: readonly string[]): string[] =>
+      list.filter((text) => /coordination\.[a-z-]+\.p99/.test(text))
+    expect(ofPatterns(mandatory({}))).toHaveLength(6)
+    expect(ofPatterns(mandatory({ patterns: 'quorum,pipeline' }))).toEqual([
+      'candidate.coordination.pipeline.p99 < 1200ms',
+      'candidate.coordination.quorum.p99 < 300ms',
+    ])
+    expect(requestOf('standard', { patterns: 'quorum' }).targets.items).toHaveLength(9)
+    expect(mandatory({ patterns: 'quorum' })).toContain('candidate.coordination.fairness >= 0.9')
+    const targets = fileURLToPath(shippedFile('fixtures/targets/coordination.yaml'))
+    expect(ofPatterns(mandatory({ patterns: 'quorum', targets }))).toHaveLength(6)
   })
 
   it.each([
