@@ -30,6 +30,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     caps: [1.2],
     pressure: { agents: 20, ratePerSecond: 250, durationMs: 800, payloadBytes: 10_000 },
     descriptors: null,
+    slowReader: null,
     flood: null,
     sustained: null,
     // The control must hold the 299 exchanges that a bound of p99 needs.
@@ -48,6 +49,8 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     caps: [1.5, 1.2, 1, 0.8],
     pressure: { agents: 50, ratePerSecond: 600, durationMs: 4000, payloadBytes: 20_000 },
     descriptors: { agents: 100, ratePerSecond: 100, durationMs: 8000 },
+    // Longer than an engine may take to miss a heartbeat.
+    slowReader: { agents: 50, ratePerSecond: 200, durationMs: 15_000 },
     flood: { agents: 10, ratePerSecond: 1000, durationMs: 20_000 },
     sustained: { agents: 50, ratePerSecond: 500, durationMs: minuteMs, readEveryMs: 5000 },
     control: { agents: 50, ratePerSecond: 200, durationMs: 3000 },
@@ -65,6 +68,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     caps: [1.5, 1.2, 1, 0.8],
     pressure: { agents: 200, ratePerSecond: 500, durationMs: 20_000, payloadBytes: 20_000 },
     descriptors: { agents: 1000, ratePerSecond: 500, durationMs: 30_000 },
+    slowReader: { agents: 50, ratePerSecond: 500, durationMs: 60_000 },
     flood: { agents: 10, ratePerSecond: 1000, durationMs: minuteMs },
     sustained: { agents: 50, ratePerSecond: 500, durationMs: 30 * minuteMs, readEveryMs: 30_000 },
     control: { agents: 50, ratePerSecond: 500, durationMs: 30_000 },

@@ -159,6 +159,17 @@ export interface EngineServer {
   close(): Promise<void>
 }
 
+/** An agent that subscribes and then reads nothing, and one that writes to it: load of no round, for which nobody accounts. */
+export interface UnreadInbox {
+  /** Of this end of the connection that is not read. */
+  readonly port: number
+  /** Sends it one more question; `body` is one of a round's. */
+  feed(body: string): void
+  /** Messages that the engine took responsibility for, and those that it would not carry. */
+  counts(): { readonly taken: number; readonly refused: number }
+  close(): void
+}
+
 export interface EngineDefinition {
   readonly name: string
   /** One line of help per option. */
@@ -170,4 +181,6 @@ export interface EngineDefinition {
   longestTtlMs?(options: EngineOptions): number
   startServer(config: ServerConfig): Promise<EngineServer>
   createClient(config: ClientConfig): EngineClient
+  /** Throws LighthouseError('ENGINE_UNREACHABLE'). Over plain connections only. */
+  openUnreadInbox?(config: Pick<ClientConfig, 'url' | 'enrolmentKey'>): Promise<UnreadInbox>
 }

@@ -7,7 +7,14 @@ import { fitLine, testLinearity, type Observation } from '../statistics/linear-f
 import type { FigureReading } from '../statistics/suite-figures.ts'
 import type { JudgedCase, SuiteResult } from './derive-cases.ts'
 import { significant, significantHigh, significantLow } from './derive-figures.ts'
-import { deathFindings, descriptorsResult, floodResult, pressureFindings, pressureResult } from './derive-pressure.ts'
+import {
+  deathFindings,
+  descriptorsResult,
+  floodResult,
+  pressureFindings,
+  pressureResult,
+  slowReaderResult,
+} from './derive-pressure.ts'
 import { liveBytes, median, readingsOf, type CaseRounds } from './memory-readings.ts'
 import { leakSeries } from './memory-result.ts'
 import type {
@@ -25,20 +32,19 @@ const retentionMs = 120_000
 
 export function memorySuite({ engines }: RunManifest, cases: readonly JudgedCase[]): SuiteResult {
   const perEngine = engines.map(({ label: engine }) => ({ engine, rounds: roundsOf(cases, engine) }))
-  const control = cases.at(-1)
+  const control = cases.at(-1)?.judged.sorted.arms
+  const controlOf = (engine: string) => control?.find(({ arm }) => arm.label === engine)
   const memory: MemoryResult = {
     agents: perEngine.flatMap(({ engine, rounds }) => agentMemory(engine, ofKind(rounds, 'idle'))),
     inFlight: perEngine.flatMap(({ engine, rounds }) => inFlight(engine, rounds)),
     copies: perEngine.flatMap(({ engine, rounds }) => payloadCopies(engine, inFlight(engine, rounds))),
     pressure: perEngine.flatMap(({ rounds }) => ofKind(rounds, 'heapCap').flatMap(pressureResult)),
     descriptors: perEngine.flatMap(({ rounds }) => ofKind(rounds, 'descriptors').flatMap(descriptorsResult)),
+    slowReaders: perEngine.flatMap(({ engine, rounds }) =>
+      ofKind(rounds, 'slowReader').flatMap((each) => slowReaderResult(each, controlOf(engine))),
+    ),
     flood: perEngine.flatMap(({ engine, rounds }) =>
-      ofKind(rounds, 'flood').flatMap((each) =>
-        floodResult(
-          each,
-          control?.judged.sorted.arms.find(({ arm }) => arm.label === engine),
-        ),
-      ),
+      ofKind(rounds, 'flood').flatMap((each) => floodResult(each, controlOf(engine))),
     ),
     leaks: perEngine.flatMap(({ engine, rounds }) =>
       ofKind(rounds, 'sustained').flatMap((each) => leaksOf(engine, each)),
@@ -216,7 +222,7 @@ function slopeReading(slope: SlopeResult | undefined): FigureReading {
   }
 }
 
-const underPressure: readonly MemoryCasePlan['kind'][] = ['heapNeed', 'heapCap', 'descriptors', 'flood']
+const underPressure: readonly MemoryCasePlan['kind'][] = ['heapNeed', 'heapCap', 'descriptors', 'slowReader', 'flood']
 
 function pressureReading(
   memory: MemoryResult,

@@ -6,8 +6,8 @@ import { mergeDistributions, quantile } from '../statistics/distribution.ts'
 import { msOf, words } from './derive-figures.ts'
 import type { ArmRounds, ValidRound } from './derive-rounds.ts'
 import { liveBytes, median, readingsOf, type CaseRounds } from './memory-readings.ts'
-import type { DescriptorsResult, FloodResult, MemoryResult, PressureResult } from './memory-result.ts'
-import type { RoundEvidence } from './round-evidence.ts'
+import type { DescriptorsResult, FloodResult, MemoryResult, PressureResult, SlowReaderResult } from './memory-result.ts'
+import type { MemoryReading, RoundEvidence } from './round-evidence.ts'
 
 function p99Ms(rounds: readonly ValidRound[]): number | null {
   return msOf(quantile(mergeDistributions(rounds.map(({ series }) => series.roundTrip.whole)), 0.99))
@@ -119,13 +119,47 @@ export function descriptorsResult(each: CaseRounds): DescriptorsResult[] {
   ]
 }
 
+/** What readings of the round were at most above those of the idle agents. */
+function peakOf(valid: ValidRound | null, bytes: (reading: MemoryReading) => number): number | null {
+  if (valid === null) return null
+  const idle = median(readingsOf(valid, 'idle').map(bytes))
+  const during = readingsOf(valid, 'during').map(bytes)
+  return idle === null || during.length === 0 ? null : Math.max(0, Math.round(Math.max(...during) - idle))
+}
+
+function controlP99Ms(control: ArmRounds | undefined): number | null {
+  return control === undefined || control.valid.length === 0 ? null : p99Ms(control.valid)
+}
+
 /** `control`: of the same engine, to hold the others' latency against. */
+export function slowReaderResult(each: CaseRounds, control: ArmRounds | undefined): SlowReaderResult[] {
+  const record = recordOf(each)
+  if (record === null) return []
+  const { evidence, valid } = record
+  const fault = evidence.faults?.[0]
+  const figure = (name: string): number | null => fault?.figures[name] ?? null
+  return [
+    {
+      engine: each.arm.arm.label,
+      state: valid === null ? 'invalid' : fault?.bit === true ? 'valid' : 'did not bite',
+      fedBytes: figure('fedBytes'),
+      refusedMessages: figure('refusedMessages'),
+      cutAfterMs: tenth(figure('cutAfterMs')),
+      peakLiveBytes: peakOf(valid, liveBytes),
+      peakRssBytes: peakOf(valid, ({ rssBytes }) => rssBytes),
+      failed: failedOf(evidence),
+      lost: evidence.counts.lost,
+      roundTripP99Ms: valid === null ? null : p99Ms([valid]),
+      controlP99Ms: controlP99Ms(control),
+    },
+  ]
+}
+
+/** `control` as above. */
 export function floodResult(each: CaseRounds, control: ArmRounds | undefined): FloodResult[] {
   const record = recordOf(each)
   if (record === null) return []
   const { evidence, valid } = record
-  const idle = valid === null ? null : median(readingsOf(valid, 'idle').map(liveBytes))
-  const during = valid === null ? [] : readingsOf(valid, 'during').map(liveBytes)
   return [
     {
       engine: each.arm.arm.label,
@@ -133,16 +167,21 @@ export function floodResult(each: CaseRounds, control: ArmRounds | undefined): F
       unanswered: evidence.counts.timedOut,
       refused: evidence.counts.refused,
       ...shedOf(evidence),
-      peakLiveBytes: idle === null || during.length === 0 ? null : Math.max(0, Math.round(Math.max(...during) - idle)),
+      peakLiveBytes: peakOf(valid, liveBytes),
       roundTripP99Ms: valid === null ? null : p99Ms([valid]),
-      controlP99Ms: control === undefined || control.valid.length === 0 ? null : p99Ms(control.valid),
+      controlP99Ms: controlP99Ms(control),
       lost: evidence.counts.lost,
     },
   ]
 }
 
-export function pressureFindings({ pressure, descriptors, flood }: MemoryResult): string[] {
-  return [...pressure.flatMap(capFinding), ...descriptors.flatMap(descriptorsFinding), ...flood.flatMap(floodFinding)]
+export function pressureFindings({ pressure, descriptors, slowReaders, flood }: MemoryResult): string[] {
+  return [
+    ...pressure.flatMap(capFinding),
+    ...descriptors.flatMap(descriptorsFinding),
+    ...slowReaders.flatMap(slowReaderFinding),
+    ...flood.flatMap(floodFinding),
+  ]
 }
 
 function capFinding({ case: name, engine, state, capBytes, diedAtMs, lost }: PressureResult): string[] {
@@ -172,6 +211,15 @@ function descriptorsFinding(each: DescriptorsResult): string[] {
     ...((servedAfter ?? 0) < (wantedAfter ?? 0)
       ? [`finding: ${engine} served ${servedAfter} of ${wantedAfter} connections after descriptors were back`]
       : []),
+  ]
+}
+
+function slowReaderFinding({ engine, state, cutAfterMs, fedBytes, peakRssBytes }: SlowReaderResult): string[] {
+  if (state !== 'valid') return [`finding: the client that does not read says nothing of ${engine}: ${state}`]
+  if (cutAfterMs !== null) return []
+  const mib = (bytes: number | null): string => words(bytes === null ? null : bytes / 2 ** 20)
+  return [
+    `finding: ${engine} did not disconnect a client that read nothing of ${mib(fedBytes)} MiB; its resident memory rose by at most ${mib(peakRssBytes)} MiB`,
   ]
 }
 

@@ -95,6 +95,24 @@ export interface DescriptorsResult {
   readonly roundTripP99Ms: number | null
 }
 
+/** A client that subscribed and read nothing, beside a load of others. */
+export interface SlowReaderResult {
+  readonly engine: string
+  readonly state: 'valid' | 'did not bite' | 'invalid'
+  /** Of messages that the engine took for it. */
+  readonly fedBytes: number | null
+  readonly refusedMessages: number | null
+  /** From its subscription; null when the engine held its connection to the end. */
+  readonly cutAfterMs: number | null
+  /** Highest settled reading above that of the idle agents: live bytes, and resident ones with what waits in buffers. */
+  readonly peakLiveBytes: number | null
+  readonly peakRssBytes: number | null
+  readonly failed: number
+  readonly lost: number
+  readonly roundTripP99Ms: number | null
+  readonly controlP99Ms: number | null
+}
+
 /** Questions to agents that never answer, beside a load of others. */
 export interface FloodResult {
   readonly engine: string
@@ -132,6 +150,7 @@ export interface MemoryResult {
   readonly copies: readonly PayloadCopiesResult[]
   readonly pressure: readonly PressureResult[]
   readonly descriptors: readonly DescriptorsResult[]
+  readonly slowReaders: readonly SlowReaderResult[]
   readonly flood: readonly FloodResult[]
   readonly leaks: readonly LeakResult[]
 }

@@ -92,6 +92,26 @@ const descriptorsSchema = z.strictObject({
   roundTripP99Ms,
 })
 
+const peakBytes = (what: string) =>
+  amount
+    .nullable()
+    .describe(`Highest settled reading in the round above that of the idle agents, in ${what} bytes; null: no reading`)
+const controlP99Ms = amount.nullable().describe('Round trip p99 of the control, in ms; null: nothing that counts')
+
+const slowReaderSchema = z.strictObject({
+  engine: label,
+  state: z.enum(['valid', 'did not bite', 'invalid']),
+  fedBytes: count.nullable().describe('Of messages that the engine took for it; null: not recorded'),
+  refusedMessages: count.nullable().describe('Messages for it that the engine refused; null: not recorded'),
+  cutAfterMs: timeMs('Connection let go by the engine, from the subscription'),
+  peakLiveBytes: peakBytes('live'),
+  peakRssBytes: peakBytes('resident'),
+  failed: count.describe('Exchanges of the others that were refused, timed out or lost'),
+  lost: count,
+  roundTripP99Ms,
+  controlP99Ms,
+})
+
 const floodSchema = z.strictObject({
   engine: label,
   state: z.enum(['valid', 'invalid']),
@@ -99,11 +119,9 @@ const floodSchema = z.strictObject({
   refused: count,
   shed: count.describe('Refusals with a hint when to come back'),
   firstShedMs: timeMs('First of them, from the round’s zero'),
-  peakLiveBytes: amount
-    .nullable()
-    .describe('Highest settled reading in the round above that of the idle agents, in live bytes; null: no reading'),
+  peakLiveBytes: peakBytes('live'),
   roundTripP99Ms,
-  controlP99Ms: amount.nullable().describe('Round trip p99 of the control, in ms; null: nothing that counts'),
+  controlP99Ms,
   lost: count,
 })
 
@@ -127,6 +145,7 @@ export const memorySchema = z.strictObject({
   copies: z.array(copiesSchema).max(64),
   pressure: z.array(pressureSchema).max(2000).describe('Rounds under a heap cap'),
   descriptors: z.array(descriptorsSchema).max(64).describe('Rounds in which descriptors were short'),
+  slowReaders: z.array(slowReaderSchema).max(64).describe('Rounds with a client that read nothing'),
   flood: z.array(floodSchema).max(64).describe('Rounds with questions to agents that never answer'),
   leaks: z.array(leakSchema).max(200).describe('Growth under a steady load'),
 })

@@ -7,6 +7,7 @@ import type {
   LeakResult,
   MemoryResult,
   PressureResult,
+  SlowReaderResult,
   SlopeResult,
 } from '../measurement/memory-result.ts'
 import type { ResultsDocument } from '../measurement/results-document.ts'
@@ -20,6 +21,7 @@ export function memorySections({ memory }: ResultsDocument): Section[] {
     ...inFlightSection(memory),
     ...pressureSection(memory),
     ...descriptorsSection(memory),
+    ...slowReaderSection(memory),
     ...floodSection(memory),
     ...leakSection(memory),
   ]
@@ -154,6 +156,29 @@ function descriptorsSection({ descriptors }: MemoryResult): Section[] {
         rows: descriptors.map(row),
       },
       lines: [{ text: 'New connections while descriptors were short, beside agents that were connected all along.' }],
+    },
+  ]
+}
+
+function slowReaderSection({ slowReaders }: MemoryResult): Section[] {
+  if (slowReaders.length === 0) return []
+  const row = (each: SlowReaderResult): Cell[] => [
+    { text: each.engine, ...(each.state === 'valid' ? {} : { detail: each.state, tone: 'doubt' as const }) },
+    each.cutAfterMs === null ? { text: 'no', tone: 'doubt' } : { text: `after ${duration(each.cutAfterMs)}` },
+    { text: bytes(each.fedBytes), detail: `${count(each.refusedMessages)} messages refused` },
+    { text: bytes(each.peakLiveBytes) },
+    { text: bytes(each.peakRssBytes) },
+    { text: count(each.failed) },
+    { text: duration(each.roundTripP99Ms), detail: `control ${duration(each.controlP99Ms)}` },
+  ]
+  return [
+    {
+      title: 'A client that reads nothing',
+      table: {
+        head: ['engine', 'disconnected', 'taken for it', 'live memory', 'resident', 'failed of others', 'others’ p99'],
+        rows: slowReaders.map(row),
+      },
+      lines: [{ text: 'Memory is counted above the idle agents, at most; what waits in an inbox is live.' }],
     },
   ]
 }

@@ -9,6 +9,7 @@ import type { PlannedArm } from './comparison-plan.ts'
 import { deathRecord, heapCapRecord, messageOf, shortenDescriptors, supervise, type HeapCap } from './memory-strains.ts'
 import type { RunEvents } from './run-events.ts'
 import { openArm, serverConfig, type SuiteRequest } from './run-frame.ts'
+import { readSlowly, type SlowReaderTarget } from './slow-reader.ts'
 import { BreakableEngine } from '../engines/hosts/breakable-engine.ts'
 import type { RunningEngine } from '../engines/hosts/running-engine.ts'
 import type { RoundPlan } from '../load/round-plan.ts'
@@ -134,13 +135,15 @@ export class MemoryArm implements PlayableArm {
     const meanwhile = started.promise.then(async (startNs): Promise<FaultRecord[]> => {
       const times = { clock, startNs, durationMs, over: AbortSignal.any([over.signal, signal]) }
       readings.startNs = startNs
-      const [death, shortage] = await Promise.all([
+      const [death, shortage, slow] = await Promise.all([
         supervise(engine, this.flags(null), times),
         memory.kind === 'descriptors' ? shortenDescriptors(engine, times) : null,
+        memory.kind === 'slowReader' ? readSlowly(this.slowReader(engine, plan), times) : null,
         memory.readEveryMs > 0 ? readings.takeEvery(memory.readEveryMs, durationMs, agents, arm, times.over) : null,
       ])
       if (cap !== null) return [heapCapRecord(cap, death, durationMs)]
-      return [...(shortage === null ? [] : [shortage]), ...(death === null ? [] : [deathRecord(death, durationMs)])]
+      const strains = [shortage, slow].filter((each) => each !== null)
+      return death === null ? strains : [...strains, deathRecord(death, durationMs)]
     })
     // It is waited for when the round is over, and must not be unheard until then.
     meanwhile.catch(() => undefined)
@@ -152,6 +155,12 @@ export class MemoryArm implements PlayableArm {
     } finally {
       over.abort()
     }
+  }
+
+  private slowReader(engine: BreakableEngine, { seed }: RoundPlan): SlowReaderTarget {
+    const { request, planned } = this.parts
+    const { enrolmentKey } = serverConfig(request, planned)
+    return { engine, name: planned.name, enrolmentKey, seed }
   }
 
   private planOf(plan: RoundPlan): RoundPlan {

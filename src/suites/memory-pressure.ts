@@ -9,7 +9,7 @@
  * all of them are open at the end; readings on the way see ever more of them, and the slope is what one costs, payload included. After
  * the load all agents leave, and what is more than before they came is the residue. Pressure: the same load of large payloads first
  * without a cap, which measures the need of the heap, then under caps that are multiples of that need; then with fewer descriptors than
- * clients; then with questions to agents that never answer. Sustained: readings over a long steady load, judged for leaks. The last case
+ * clients; then with a client that reads nothing of what it is sent; then with questions to agents that never answer. Sustained: readings over a long steady load, judged for leaks. The last case
  * is the control, a plain load, on which latency targets and the decision rest.
  *
  * Why it answers the question. What is live is counted exactly by the collector, to the byte; resident memory, which the machine has to
@@ -44,6 +44,7 @@ export interface MemorySizes {
   readonly caps: readonly number[]
   readonly pressure: SteadyLoad & { readonly payloadBytes: number }
   readonly descriptors: SteadyLoad | null
+  readonly slowReader: SteadyLoad | null
   readonly flood: SteadyLoad | null
   readonly sustained: (SteadyLoad & { readonly readEveryMs: number }) | null
   readonly control: SteadyLoad
@@ -63,6 +64,7 @@ export interface MemoryPlan {
 /** In an idle round, a load that shows that the sessions work; the same at every number of agents. */
 const proof: Omit<SteadyLoad, 'agents'> = { ratePerSecond: 20, durationMs: 400 }
 const readingsInFlight = 5
+const readingsOfSlowReader = 10
 /** The last reading of held exchanges is taken when the last is asked, and takes a moment. */
 const afterLastReadingMs = 500
 /** What agents that never answer leave open must end within the round, or the ledger would wait for it. */
@@ -103,6 +105,11 @@ export function planMemory(
     }
   }
   if (sizes.descriptors !== null) add('descriptors', sizes.descriptors, 1, plain('descriptors'))
+  if (sizes.slowReader !== null) {
+    const { durationMs } = sizes.slowReader
+    const watched = { ...plain('slowReader'), readEveryMs: durationMs / readingsOfSlowReader }
+    add('slow-reader', sizes.slowReader, 1, watched)
+  }
   if (sizes.flood !== null) {
     const { durationMs } = sizes.flood
     // Two agents are asked and never answer; a delay as long as the deadline says so.

@@ -50,7 +50,7 @@ export async function supervise(
   return null
 }
 
-function sinceStart({ clock, startNs }: RoundTimes): number {
+export function sinceStart({ clock, startNs }: RoundTimes): number {
   return Math.max(0, (clock.nowNs() - startNs) / 1e6)
 }
 

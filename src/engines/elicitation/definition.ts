@@ -26,4 +26,7 @@ export const elicitationEngine: EngineDefinition = {
     const transport = config.transport === 'sse' ? eventStreamTransport(url, ca) : webSocketTransport(url, ca)
     return createElicitationClient(config, transport)
   },
+  async openUnreadInbox(config) {
+    return (await import('./unread-inbox.ts')).openUnreadInbox(config)
+  },
 }

@@ -31,6 +31,9 @@ function define(mode: PollingMode): EngineDefinition {
     createClient(config: ClientConfig) {
       return createPollingClient(config, pollingOptions(config.options, mode), semantics(config.durability))
     },
+    async openUnreadInbox(config) {
+      return (await import('./unread-inbox.ts')).openUnreadInbox(config)
+    },
   }
 }
 

@@ -60,6 +60,7 @@ const names = [
     capFactor,
   })),
   { name: 'descriptors', agents: 100, rounds: 1, kind: 'descriptors' as const, payloadBytes: 200, capFactor: 0 },
+  { name: 'slow-reader', agents: 100, rounds: 1, kind: 'slowReader' as const, payloadBytes: 200, capFactor: 0 },
   { name: 'flood', agents: 100, rounds: 1, kind: 'flood' as const, payloadBytes: 200, capFactor: 0 },
   { name: 'sustained', agents: 100, rounds: 1, kind: 'sustained' as const, payloadBytes: 200, capFactor: 0 },
 ]
@@ -163,6 +164,11 @@ export function capped(figures: Record<string, number>): FaultRecord {
 
 function faultsFor({ memory }: CasePlan): FaultRecord[] {
   if (memory?.kind === 'heapCap') return [capped({})]
+  if (memory?.kind === 'slowReader') {
+    const figures = { fedBytes: 12_000_000, takenMessages: 600, refusedMessages: 3, cutAfterMs: 9200 }
+    const record = { kind: 'slow-reader', injectedAtMs: 600, healedAtMs: 9800, untilMs: 14_000, bit: true }
+    return [{ ...record, shownBy: 'as planted', figures }]
+  }
   if (memory?.kind !== 'descriptors') return []
   const figures = { served: 9, refused: 0, closed: 23, silent: 0, servedAfter: 8, wantedAfter: 8 }
   return [

@@ -101,6 +101,10 @@ describe('a clean memory run', () => {
       ['valid', 9, 23],
       ['valid', 9, 23],
     ])
+    const reader = memory.slowReaders.find(({ engine }) => engine === 'elicitation')
+    expect(reader).toMatchObject({ state: 'valid', cutAfterMs: 9200, fedBytes: 12_000_000, refusedMessages: 3 })
+    expect(reader?.controlP99Ms).toBe(results.engines.at(-1)?.roundTrip.p99Ms)
+    expect(reader?.peakRssBytes).toBeGreaterThan(reader?.peakLiveBytes ?? Infinity)
     const flood = memory.flood.find(({ engine }) => engine === 'elicitation')
     expect(flood?.state).toBe('valid')
     expect(flood?.controlP99Ms).toBe(results.engines.at(-1)?.roundTrip.p99Ms)
@@ -122,6 +126,7 @@ describe('a clean memory run', () => {
       'Memory per exchange in flight',
       'Under a heap cap',
       'Short of descriptors',
+      'A client that reads nothing',
       'Questions that nobody answers',
       'Growth under a steady load',
     ]) {
@@ -229,6 +234,24 @@ describe('rounds that do not count', () => {
     expect(memoryOf(results).agents.at(-1)?.idleLiveBytes).toMatchObject({ value: null, n: 2 })
     expect(verdicts(results)).toMatchObject({ Idle: 'NOT_DEMONSTRATED', P99: 'MET' })
     expect(results.targets.find(({ title }) => title === 'Idle')?.reason).toMatch(/1 distinct x/)
+  })
+
+  it('a client that was not disconnected, and one that was sent too little, are findings', () => {
+    const planted = (figures: Record<string, number>, bit: boolean) =>
+      deriveResults(
+        altered(memoryRun(), ofCase('slow-reader'), (evidence) => ({
+          ...evidence,
+          faults: (evidence.faults ?? []).map((each) => ({ ...each, bit, figures })),
+        })),
+      )
+    const held = planted({ fedBytes: 20 * 2 ** 20 }, true)
+    expect(memoryOf(held).slowReaders.at(-1)).toMatchObject({ state: 'valid', cutAfterMs: null, refusedMessages: null })
+    expect(findings(held)).toMatch(
+      /elicitation did not disconnect a client that read nothing of 20 MiB; its resident memory rose by/,
+    )
+    const little = planted({ fedBytes: 1000 }, false)
+    expect(memoryOf(little).slowReaders.at(-1)?.state).toBe('did not bite')
+    expect(findings(little)).toMatch(/the client that does not read says nothing of elicitation: did not bite/)
   })
 
   it('a shortage that did not bite, silence, lost sessions and a death are findings', () => {

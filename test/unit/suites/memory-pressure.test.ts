@@ -13,6 +13,7 @@ const sizes: MemorySizes = {
   caps: [1.5, 0.8],
   pressure: { agents: 20, ratePerSecond: 600, durationMs: 3000, payloadBytes: 20_000 },
   descriptors: { agents: 100, ratePerSecond: 100, durationMs: 8000 },
+  slowReader: { agents: 50, ratePerSecond: 200, durationMs: 15_000 },
   flood: { agents: 10, ratePerSecond: 1000, durationMs: 20_000 },
   sustained: { agents: 50, ratePerSecond: 500, durationMs: 60_000, readEveryMs: 5000 },
   control: { agents: 50, ratePerSecond: 200, durationMs: 3000 },
@@ -36,12 +37,13 @@ describe('the plan of a memory run', () => {
       ['heap-cap-150-percent', 11, 1, 'heapCap'],
       ['heap-cap-80-percent', 12, 1, 'heapCap'],
       ['descriptors', 13, 1, 'descriptors'],
-      ['flood', 14, 1, 'flood'],
-      ['sustained', 15, 1, 'sustained'],
-      ['control', 16, 6, undefined],
+      ['slow-reader', 14, 1, 'slowReader'],
+      ['flood', 15, 1, 'flood'],
+      ['sustained', 16, 1, 'sustained'],
+      ['control', 17, 6, undefined],
     ])
     expect(skippedCases).toEqual([])
-    expect(order).toHaveLength(22)
+    expect(order).toHaveLength(23)
     expect(order.map((each) => each.toSorted())).toEqual(order.map(() => labels.toSorted()))
     expect(planMemory(sizes, labels, 's', nothing).order).toEqual(order)
   })
@@ -96,7 +98,7 @@ describe('the plan of a memory run', () => {
       new Map([['descriptors', 'there is no prlimit here']]),
     )
     expect(skippedCases).toEqual([{ name: 'descriptors', reason: 'there is no prlimit here' }])
-    expect(cases.find(({ name }) => name === 'flood')?.firstRound).toBe(13)
+    expect(cases.find(({ name }) => name === 'flood')?.firstRound).toBe(14)
     expect(cases.at(-1)?.name).toBe('control')
   })
 
