@@ -10,7 +10,7 @@ export const leakBytesPerSecond = 2_000_000
 const pieceDoubles = 12_500
 const pieceBytes = 8 * pieceDoubles
 
-export const cacheTtlMs = 2000
+const cacheTtlMs = 2000
 const cacheBytesPerSecond = 4_000_000
 const cachedBytes = 200_000
 

@@ -9,6 +9,7 @@ import { burstRun } from '../derive/burst-run.ts'
 import { contentionRun } from '../derive/contention-run.ts'
 import { coordinationRun } from '../derive/coordination-run.ts'
 import { memoryRun } from '../derive/memory-run.ts'
+import { enduranceRun } from '../derive/endurance-run.ts'
 import { altered, plainTargets, syntheticRun } from '../derive/synthetic-run.ts'
 
 const claims = `claims:
@@ -174,6 +175,15 @@ export const resultsDocuments: Readonly<Record<string, ResultsDocument>> = {
   'a contention run without a valid round': deriveResults(altered(contentionRun(), () => true, spoiled)),
   'a memory run': deriveResults(memoryRun()),
   'a memory run without a valid round': deriveResults(altered(memoryRun(), () => true, spoiled)),
+  'an endurance run': deriveResults(
+    enduranceRun({
+      rounds: 60,
+      engine: ({ hours }) => ({ heapUsedBytes: 10e6 * hours }),
+      slower: ({ index }) => (index < 45 ? 1 : 2),
+    }),
+  ),
+  'an endurance run of few intervals, resumed': deriveResults(enduranceRun({ rounds: 8, gaps: { 5: 1e6 } })),
+  'an endurance run without a valid interval': deriveResults(altered(enduranceRun({ rounds: 8 }), () => true, spoiled)),
   'a burst run': deriveResults(burstRun({ times: (second) => (second === 3 ? 3 : 1) })),
   'a burst run of few rounds, one without recovery': deriveResults(
     burstRun({ rounds: 1, perSecond: 5, failing: (second) => (second > 3 ? 3 : 0) }),
