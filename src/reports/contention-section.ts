@@ -92,7 +92,10 @@ function costSection(loads: readonly StoreLoadResult[]): Section {
         { text: load.store },
         { text: perSecond(load.commitsPerSecond) },
         { text: amount(load.rowsPerCommit) },
-        { text: perSecond(load.fsyncsPerSecond), ...(load.fsyncsBasis === 'inferred' ? { detail: 'inferred' } : {}) },
+        {
+          text: perSecond(load.fsyncsPerSecond),
+          ...(load.fsyncsPerSecond !== null && load.fsyncsBasis === 'inferred' ? { detail: 'inferred' } : {}),
+        },
         { text: perSecond(load.requiredIops) },
         {
           text: load.walBytesPerSecond === null ? unknown : `${bytes(load.walBytesPerSecond)}/s`,
