@@ -191,6 +191,7 @@ describe('recipients that work before they answer', () => {
     expect(evidence.counts).toMatchObject({ scheduled: graph.count - withdrawn, completed: graph.count - withdrawn })
     expect(evidence.counts).toMatchObject({ unexpected: 0, phantom: 0, doubleTerminal: 0, late: 0, lost: 0 })
     expect(evidence.audit.reasons).toEqual([])
+    expect(evidence.audit).toMatchObject({ sent: evidence.counts.scheduled, scheduled: evidence.counts.scheduled })
     // Nobody told the recipients, so they answered, and the engine refused that.
     expect(evidence.client['refused.answer.EXPIRED']).toBeGreaterThan(0)
   })
