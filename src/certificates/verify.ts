@@ -221,9 +221,11 @@ function checkAllMeaning(ascent: Ascent): readonly string[] {
   const statement = established(ascent.statement)
   const manifest = established(ascent.manifest)
   const inside = new Map([...layout.evidence].map(([path, bytes]) => [path.slice(evidenceFolder.length + 1), bytes]))
-  const previousBytes = inside.get(previousEvidence)
-  inside.delete(previousEvidence)
-  const meaning = statement.kind === campaignKind ? checkCampaignMeaning(inside) : checkMeaning(inside)
+  const ofCampaign = statement.kind === campaignKind
+  // A campaign follows no earlier certificate, so there the file is a stranger among the evidence.
+  const previousBytes = ofCampaign ? undefined : inside.get(previousEvidence)
+  if (!ofCampaign) inside.delete(previousEvidence)
+  const meaning = ofCampaign ? checkCampaignMeaning(inside) : checkMeaning(inside)
   const previous = previousBytes === undefined ? null : readPrevious(previousBytes)
   checkIssuedAfterRun(subjectOf(meaning).endedAt, statement.issuedAt)
   checkStatement(statement, meaning)

@@ -7,7 +7,7 @@ export default class Report extends BaseCommand {
   static override summary = 'Derive the report of a run directory again, also of a run that was interrupted'
 
   static override description = `Every figure is recomputed from the recorded histograms. The exit code is that of the decision. With --write the run
-directory gets the new results.json and report.md.`
+directory gets the new results.json and report.md. Of a campaign the decision over all is derived, with every run that lies beside it.`
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> runs/20260102-030405-7f3a',
@@ -15,7 +15,7 @@ directory gets the new results.json and report.md.`
   ]
 
   static override args = {
-    run: textArgument({ description: 'Run directory', required: true, ignoreStdin: true }),
+    run: textArgument({ description: 'Directory of a run or a campaign', required: true, ignoreStdin: true }),
   }
 
   static override flags = {
@@ -24,6 +24,9 @@ directory gets the new results.json and report.md.`
 
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(Report)
+    const { readCampaignBytes } = await import('../measurement/campaign-directory.ts')
+    const campaign = readCampaignBytes(args.run)
+    if (campaign !== null) return this.reportCampaign(args.run, campaign, flags.write)
     const { openRunDirectory } = await import('../measurement/run-directory.ts')
     const { deriveResults } = await import('../measurement/derive.ts')
     const run = openRunDirectory(args.run)
@@ -39,5 +42,20 @@ directory gets the new results.json and report.md.`
     }
     this.exitWith(results.exitCode)
     return results
+  }
+
+  private async reportCampaign(path: string, bytes: Uint8Array, write: boolean): Promise<unknown> {
+    const { deriveCampaignAgain } = await import('../runs/derive-again.ts')
+    const { campaignMarkdown, campaignTerminal } = await import('../reports/campaign-text.ts')
+    const { document, members } = deriveCampaignAgain(path, bytes)
+    if (write) {
+      const { campaignDirectory } = await import('../measurement/campaign-directory.ts')
+      const directory = campaignDirectory(path)
+      directory.write(document)
+      directory.writeReport(campaignMarkdown(document, members))
+    }
+    if (!this.jsonEnabled()) this.log(campaignTerminal(document, members, this.terminalStyle).trimEnd())
+    this.exitWith(document.exitCode)
+    return document
   }
 }

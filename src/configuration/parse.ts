@@ -17,8 +17,8 @@ import { nearestWord } from '../statistics/nearest-word.ts'
 /** In the current folder. */
 const defaultFile = 'lighthouse.config.yaml'
 
-/** Flags that make no sense in a file: where the file is, and the form of the output of one call. */
-const notConfigurable = new Set(['config', 'json', 'help'])
+/** Flags that make no sense in a file: where the file is, the form of the output of one call, and consent to it. */
+const notConfigurable = new Set(['config', 'json', 'help', 'yes'])
 
 /** The flags with configured values as their defaults. */
 export async function configureFlags(config: Config, flags: FlagInput, argv: readonly string[]): Promise<FlagInput> {

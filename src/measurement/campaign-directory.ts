@@ -22,6 +22,11 @@ export interface CampaignDirectory {
 export function createCampaignDirectory(parent: string, campaignId: string): CampaignDirectory {
   const path = join(parent, campaignId)
   createFolder(path)
+  return campaignDirectory(path)
+}
+
+/** One that exists, for writing what was derived anew. */
+export function campaignDirectory(path: string): CampaignDirectory {
   return {
     path,
     write: (document) => writeDurably(join(path, campaignFile), documentText(checked(document))),
@@ -38,7 +43,7 @@ function checked(document: CampaignDocument): CampaignDocument {
   )
 }
 
-/** Whether the directory is that of a campaign rather than of a run. */
+/** Null when the directory is not that of a campaign. */
 export function readCampaignBytes(path: string): Uint8Array | null {
   return readBoundedFile(join(path, campaignFile), largestCampaignBytes, { follow: false })
 }

@@ -64,6 +64,8 @@ export interface CampaignDocument extends Omit<CampaignRecord, 'entries'> {
 }
 
 const text = z.string().max(10_000)
+/** A reason of a run may hold those of many rounds. */
+const passage = z.string().max(300_000)
 const name = z.string().min(1).max(200)
 const time = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/)
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
@@ -98,8 +100,8 @@ export const campaignSchema = z.strictObject({
   scope: text,
   decision: z.enum(decisions),
   exitCode: z.int(),
-  decisionReasons: z.array(text).max(1000),
-  conditions: z.array(z.strictObject({ id: name, text })).max(1000),
+  decisionReasons: z.array(passage).max(1000),
+  conditions: z.array(z.strictObject({ id: name, text: passage })).max(1000),
   notAssessed: z.array(z.strictObject({ what: text, command: name })).max(1000),
 }) satisfies z.ZodType<CampaignDocument>
 

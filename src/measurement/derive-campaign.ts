@@ -34,7 +34,7 @@ export function deriveCampaign(record: CampaignRecord, members: ReadonlyMap<stri
   return {
     ...known,
     suites,
-    engines: [...new Set([...members.values()].flatMap(({ results }) => results.engines.map(({ label }) => label)))],
+    engines: [...new Set(record.entries.flatMap((entry) => memberOf(entry)?.results.engines.map(labelOf) ?? []))],
     targets: judged?.manifest.targets ?? null,
     scope: scopeOf(record, suites),
     decision,
@@ -52,6 +52,10 @@ export function deriveCampaign(record: CampaignRecord, members: ReadonlyMap<stri
   function open(what: string, suite: CampaignEntry['suite']): CampaignDocument['notAssessed'][number] {
     return { what, command: `lighthouse bench ${suiteCommands[suite]} --profile ${record.profile}` }
   }
+}
+
+function labelOf({ label }: ResultsDocument['engines'][number]): string {
+  return label
 }
 
 function partOf({ suite, outcome, reason }: CampaignEntry, member: CampaignMember | null): DecisionPart {

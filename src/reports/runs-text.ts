@@ -10,7 +10,7 @@ export function renderListing(listing: RunListing, style: TerminalStyle): string
   const summary: Line[] = []
   if (runs.length === 0 && notShown === 0)
     summary.push({ text: 'A run is made by', command: 'lighthouse bench compare' })
-  if (notShown > 0) summary.push({ text: `${count(notShown)} more are not shown` })
+  if (notShown > 0) summary.push({ text: `${count(notShown)} more were not looked at` })
   if (others > 0) summary.push({ text: `${count(others)} other entries are not named like runs` })
   const headline = runs.length === 0 ? 'NO RUNS' : `${count(runs.length)} ${runs.length === 1 ? 'RUN' : 'RUNS'}`
   const sections: Section[] = runs.length === 0 ? [] : [{ title: 'Newest first', lines: runs.map(entryLine) }]

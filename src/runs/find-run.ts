@@ -7,7 +7,8 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { RunEntry, RunOverview } from '../measurement/run-listing.ts'
 import { campaignIdPattern, runIdPattern } from '../measurement/utc-time.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { readCampaignHead, readEntry, readResultsHead, readRunPlan, runNames, treeSize } from './inventory.ts'
+import { readEntry, runNames, treeSize } from './inventory.ts'
+import { readCampaignHead, readResultsHead, readRunPlan } from './run-heads.ts'
 
 /** Throws USAGE when there is no such run, or more than one. */
 export function findRun(outputFolder: string, wanted: string): RunEntry {

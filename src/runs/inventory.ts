@@ -5,67 +5,18 @@
  */
 import { lstatSync, opendirSync, readdirSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { idPattern } from '../certificates/format.ts'
 import { parseIssueTime } from '../certificates/issue-time.ts'
-import { readBoundedFile } from '../measurement/bounded-file.ts'
 import type { RunEntry, RunListing } from '../measurement/run-listing.ts'
 import { campaignIdPattern, runIdPattern } from '../measurement/utc-time.ts'
 import { LighthouseError } from '../platform/errors.ts'
+import { readCampaignHead, readResultsHead, readRunHead, type Head } from './run-heads.ts'
 
-const largestDocumentBytes = 8 * 2 ** 20
 /** Entries of the output folder that are looked at. */
 const mostEntries = 100_000
 /** Files of one run whose sizes are added up. */
 const mostFiles = 50_000
 const deepestFolder = 8
-
-const name = z.string().min(1).max(200)
-const time = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/)
-const headShape = z.object({
-  schemaVersion: z.literal(1),
-  profile: name,
-  startedAt: time,
-  finishedAt: time.optional(),
-  interrupted: z.boolean().optional(),
-})
-const runShape = headShape.extend({
-  runId: name,
-  suite: name,
-  engines: z
-    .array(z.object({ label: name }))
-    .min(1)
-    .max(100),
-})
-const loadShape = z.object({
-  agents: z.number(),
-  ratePerSecond: z.number(),
-  rounds: z.number(),
-  roundDurationMs: z.number(),
-})
-const planShape = z.object({
-  seed: name,
-  targets: z.object({ source: name }),
-  plan: loadShape.extend({ cases: z.array(loadShape.extend({ name })).max(1000).optional() }),
-})
-const resultsShape = z.object({
-  schemaVersion: z.literal(1),
-  decision: name,
-  exitCode: z.number().int(),
-  scope: z.string().max(2000),
-  decisionReasons: z.array(z.string().max(10_000)).max(10_000),
-})
-const campaignShape = headShape.extend({
-  campaignId: name,
-  decision: name,
-  exitCode: z.number().int(),
-  scope: z.string().max(10_000),
-  decisionReasons: z.array(z.string().max(10_000)).max(10_000),
-  engines: z.array(name).max(100),
-  suites: z.array(z.object({ suite: name, runId: name.nullable() })).max(100),
-})
-export type RunHead = z.infer<typeof runShape>
-export type ResultsHead = z.infer<typeof resultsShape>
 
 export interface ListOptions {
   readonly suite?: string | undefined
@@ -198,32 +149,7 @@ function readCampaignEntry(entry: RunEntry): RunEntry {
   return { ...known, state: interrupted === true ? 'interrupted' : 'decided', decision }
 }
 
-/** A text says what is wrong with it. */
-export function readRunHead(path: string): RunHead | string {
-  return readShape(join(path, 'run.json'), runShape)
-}
-
-export function readResultsHead(path: string): ResultsHead | string {
-  return readShape(join(path, 'results.json'), resultsShape)
-}
-
-export function readCampaignHead(path: string): z.infer<typeof campaignShape> | string {
-  return readShape(join(path, 'campaign.json'), campaignShape)
-}
-
-/** The plan of `run.json` in words; empty when it is not as a run writes it. */
-export function readRunPlan(path: string): string[] {
-  const run = readShape(join(path, 'run.json'), planShape)
-  if (typeof run === 'string') return []
-  const { agents, ratePerSecond, rounds, roundDurationMs, cases } = run.plan
-  const load = (sizes: z.infer<typeof loadShape>): string =>
-    `${sizes.agents} agents, ${sizes.ratePerSecond} exchanges/s, ${sizes.rounds} × ${sizes.roundDurationMs / 1000} s per engine`
-  const seed = `seed ${run.seed}, targets ${run.targets.source}`
-  if (cases === undefined) return [load({ agents, ratePerSecond, rounds, roundDurationMs }), seed]
-  return [...cases.map((each) => `${each.name}: ${load(each)}`), seed]
-}
-
-function headOf(head: z.infer<typeof headShape>): Pick<RunEntry, 'profile' | 'startedAt' | 'durationMs'> {
+function headOf(head: Head): Pick<RunEntry, 'profile' | 'startedAt' | 'durationMs'> {
   const { profile, startedAt, finishedAt } = head
   return { profile, startedAt, durationMs: durationOf(startedAt, finishedAt) }
 }
@@ -234,25 +160,6 @@ function durationOf(startedAt: string, finishedAt: string | undefined): number |
     text === undefined ? null : parseIssueTime(`${text.slice(0, 19)}Z`)
   const [from, to] = [at(startedAt), at(finishedAt)]
   return from === null || to === null || to < from ? null : to - from
-}
-
-function readShape<T>(file: string, shape: z.ZodType<T>): T | string {
-  const stat = statOf(file)
-  if (stat === null) return 'is missing'
-  if (stat.isFile() && stat.size > largestDocumentBytes)
-    return `has ${stat.size} bytes; at most ${largestDocumentBytes} are read`
-  const bytes = readBoundedFile(file, largestDocumentBytes, { follow: false })
-  if (bytes === null) return 'cannot be read as a regular file'
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    return 'is not JSON; it was cut short or edited'
-  }
-  const checked = shape.safeParse(value)
-  if (checked.success) return checked.data
-  const issue = checked.error.issues[0]
-  return `is not as a run writes it: ${issue?.path.map(String).join('.').slice(0, 100) || 'the document'}: ${issue?.message.slice(0, 200) ?? ''}`
 }
 
 function certificatesIn(path: string): string[] {

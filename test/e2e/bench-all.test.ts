@@ -55,6 +55,8 @@ it('runs suite after suite, the rest of them when one fails, and certifies them 
   expect(verified.stdout).toMatch(
     /campaign certificate for .*: (NEEDS_FURTHER_REVIEW|REQUIRES_REMEDIATION|EMERGENCY_STOP)/,
   )
+  const again = await sandbox.run('report', campaignDirectory, '--json')
+  expect([again.code, JSON.parse(again.stdout)]).toEqual([ran.code, published])
   const { runs } = JSON.parse((await sandbox.run('runs', 'list', '--json')).stdout) as RunListing
   expect(new Set(runs.map(({ suite }) => suite))).toEqual(new Set(['all', 'scaling']))
 })

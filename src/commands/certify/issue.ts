@@ -17,7 +17,7 @@ export default class CertifyIssue extends BaseCommand {
   ]
 
   static override args = {
-    run: Args.string({ description: 'Directory of a finished run', required: true }),
+    run: Args.string({ description: 'Directory of a finished run, or of a campaign beside its runs', required: true }),
   }
   static override flags = {
     component: textFlag(

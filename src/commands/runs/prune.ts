@@ -1,4 +1,5 @@
 /** `lighthouse runs prune`: removes old run directories, and only those. */
+import { boolean } from '@oclif/core/flags'
 import { BaseCommand } from '../../base-command.ts'
 import { durationFlag, switchFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
 import { exitCodes, LighthouseError } from '../../platform/errors.ts'
@@ -32,7 +33,8 @@ as previous (certificates elsewhere are not known). Members of a campaign go wit
       group,
     }),
     'dry-run': switchFlag('dry-run', { summary: 'Only say what would go, as without --yes', example: '', group }),
-    yes: switchFlag('yes', { summary: 'Remove what is listed', example: '', group }),
+    // Never from a file or the environment: who removes something says so here and now.
+    yes: boolean({ summary: 'Remove what is listed', helpGroup: group }),
   }
 
   async run(): Promise<unknown> {

@@ -245,6 +245,14 @@ describe('with the key, everything bound and signed again', () => {
     expectRefused(await verify(folder), 33, /another seed/)
   })
 
+  it('an earlier certificate added to the evidence', async () => {
+    const folder = copy()
+    const run = await laboratory.issue(laboratory.run())
+    cpSync(run.markdownPath, join(folder, 'evidence', 'previous.md'))
+    forge(folder, issued.id, laboratory.key)
+    expectRefused(await verify(folder), 33, /previous\.md is no evidence of a campaign/)
+  })
+
   it('a figure, a histogram or a round of one member', async () => {
     const log = join('rounds', '00-elicitation', 'histograms.hlog')
     const attacks: ((folder: string) => void)[] = [

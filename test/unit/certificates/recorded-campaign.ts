@@ -3,7 +3,6 @@
  * one after the other.
  */
 import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { runManifestSha256 } from '../../../src/certificates/evidence-manifest.ts'
 import { collectEvidence } from '../../../src/certificates/run-evidence.ts'
 import { createCampaignDirectory } from '../../../src/measurement/campaign-directory.ts'
@@ -82,8 +81,4 @@ export function writeRecordedCampaign(parent: string, options: CampaignOptions =
   const directory = createCampaignDirectory(parent, record.campaignId)
   directory.write(deriveCampaign(options.change?.(record) ?? record, members))
   return directory.path
-}
-
-export function memberDirectory(campaign: string, runId: string): string {
-  return join(dirname(campaign), runId)
 }
