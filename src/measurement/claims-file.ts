@@ -8,7 +8,6 @@
  *   agentCapability an engine serves `agents` agents
  *   queriesPerPoll  an engine asks its database at every poll
  *   retryLatency    an engine's clients add latency when their connections are reset and the engine is well
- *   storeReads      every event that a reader gets is read from the database (of the contention suite)
  *   batching        group commit lowers p99 of a write under contention (of the contention suite)
  */
 import { z } from 'zod'
@@ -60,7 +59,6 @@ const testShape = z.discriminatedUnion('kind', [
     engine: engines,
     metrics: z.array(z.enum(growthMetrics)).min(1).max(growthMetrics.length),
   }),
-  z.strictObject({ kind: z.literal('storeReads') }),
   z.strictObject({ kind: z.literal('batching') }),
   z.strictObject({ kind: z.literal('retryLatency'), engine: engines }),
 ])
@@ -81,7 +79,7 @@ export const suiteNames = [
 
 /** The suite whose runs hold what a test looks at. */
 function suiteOfTest(test: ClaimTest): 'comparison' | 'scaling' | 'contention' | 'failure-recovery' {
-  if (test.kind === 'storeReads' || test.kind === 'batching') return 'contention'
+  if (test.kind === 'batching') return 'contention'
   if (test.kind === 'retryLatency') return 'failure-recovery'
   return test.kind === 'linearGrowth' ? 'scaling' : 'comparison'
 }

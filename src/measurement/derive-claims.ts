@@ -8,7 +8,7 @@ import { proportionBounds } from '../statistics/proportion.ts'
 import { quantileInterval } from '../statistics/quantile-interval.ts'
 import { quantileOf } from '../statistics/target-expression.ts'
 import type { Claim, ClaimTest } from './claims-file.ts'
-import { contentionClaim, isContentionClaim } from './contention-claims.ts'
+import { batchingClaim } from './contention-claims.ts'
 import type { ContentionResult } from './contention-result.ts'
 import { ratioBounds } from './derive-comparison.ts'
 import { pollingIntervalMs, sumOf } from './derive-engine.ts'
@@ -47,7 +47,7 @@ function find(claim: Claim, run: JudgedRun, { growth, contention, recovery }: Cl
   const ofOtherSuite = (): Finding =>
     notShown(`The ${claim.suite} suite would test it; a run of the ${run.manifest.suite} suite does not.`)
   if (test === undefined || (test.kind === 'linearGrowth' && growth === undefined)) return ofOtherSuite()
-  if (isContentionClaim(test) && contention === undefined) return ofOtherSuite()
+  if (test.kind === 'batching' && contention === undefined) return ofOtherSuite()
   if (test.kind === 'retryLatency' && recovery === undefined) return ofOtherSuite()
   if (run.invalidReason !== '') return notShown(`${sentence(run.invalidReason)} A valid run would test it.`)
   switch (test.kind) {
@@ -62,9 +62,8 @@ function find(claim: Claim, run: JudgedRun, { growth, contention, recovery }: Cl
       return withArm(test.engine, run, (arm) => agentClaim(test, arm, run))
     case 'queriesPerPoll':
       return withArm(test.engine, run, queriesClaim)
-    case 'storeReads':
     case 'batching':
-      return contention === undefined ? ofOtherSuite() : contentionClaim(test, run, contention)
+      return contention === undefined ? ofOtherSuite() : batchingClaim(run, contention)
     case 'retryLatency':
       return recovery === undefined
         ? ofOtherSuite()

@@ -9,7 +9,6 @@ import { cleanCounts, syntheticRun } from './synthetic-run.ts'
 
 export const contentionClaims = parseClaims(
   `claims:
-  - { id: no-cache, document: D, words: w, statement: s, suite: contention, test: { kind: storeReads } }
   - { id: batching, document: D, words: w, statement: s, suite: contention, test: { kind: batching } }
 `,
   'claims.yaml',

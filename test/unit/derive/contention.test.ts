@@ -231,17 +231,6 @@ describe('claims', () => {
     })
   })
 
-  it('reads that no database made refute that nothing is cached', () => {
-    const reads = (rowsRead: number): Planted => ({
-      change: (evidence) => ({ ...evidence, client: { ...evidence.client, rowsRead } }),
-    })
-    expect(verdictOf(derive(), 'no-cache')).toBe('SHOWN')
-    expect(verdictOf(derive(reads(2500)), 'no-cache')).toBe('REFUTED')
-    expect(verdictOf(derive({ change: (evidence) => ({ ...evidence, client: { reads: 1 } }) }), 'no-cache')).toBe(
-      'NOT_SHOWN',
-    )
-  })
-
   it('are not tested by a run of another suite', () => {
     const run = syntheticRun()
     const results = deriveResults({
