@@ -29,6 +29,8 @@ export interface CaseOutlinePlan extends Pick<OutlinePlan, 'engines' | 'host' | 
 }
 
 const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
+const fromTwoHours = 7_200_000
+const hours = (ms: number): string => (ms < fromTwoHours ? seconds(ms) : `${Math.round(ms / 360_000) / 10} h`)
 
 const engineWords = { engines: 'Engines:', engine: 'engine', agents: 'agents', exchanges: 'exchanges' } as const
 /** Of suites that put load on stores themselves. */
@@ -49,7 +51,7 @@ export function caseOutlineLines(
     ),
     ...plan.skippedCases.map(({ name, reason }) => `SKIPPED:   ${name}: ${reason}`),
     `Host:      ${plan.host}`,
-    `Duration:  about ${seconds(plan.durationMs)}`,
+    `Duration:  about ${hours(plan.durationMs)}`,
     `Disk:      up to about ${bytes(plan.diskBytes)}`,
     'Nothing was started.',
   ]
@@ -61,7 +63,7 @@ export function outlineLines(plan: OutlinePlan): string[] {
     `Load:      ${count(plan.agents)} agents, ${plan.ratePerSecond} exchanges/s, open loop`,
     `Rounds:    ${plan.rounds} of ${seconds(plan.roundDurationMs)} per engine, interleaved; about ${count(plan.exchangesPerEngine)} exchanges per engine`,
     `Host:      ${plan.host}${plan.hostNote === null ? '' : ` (${plan.hostNote})`}`,
-    `Duration:  about ${seconds(plan.durationMs)}`,
+    `Duration:  about ${hours(plan.durationMs)}`,
     `Disk:      up to about ${bytes(plan.diskBytes)}`,
     'Nothing was started.',
   ]

@@ -109,9 +109,9 @@ export function planEndurance(sizes: EnduranceSizes, places: readonly EnduranceP
 
 const connectsPerSecond = 3000
 const startUpMs = 1500
-/** An encoded histogram takes up to about 4 kB in the log; three series by block, lateness and stages once. */
-const diskBytesPerBlock = 12_000
-const diskBytesPerRound = 40_000
+/** An encoded histogram of a long block takes up to about 7 kB in the log; three series by block, lateness once. */
+const diskBytesPerBlock = 21_000
+const diskBytesPerRound = 20_000
 
 /** Milliseconds the plan takes when no interval is repeated, and the bytes of the run directory. */
 export function estimateEndurance(

@@ -2,6 +2,8 @@
  * One endurance run from settings to a finished run directory. Every interval is written and synced when it ends and then let go of, so
  * that this process holds as much on the third day as in the first hour; what is published is read back from disk.
  */
+import { statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { drainGraceMs } from './arm-timing.ts'
 import type { PlayedRound } from './arm.ts'
 import { chooseHost } from './comparison-plan.ts'
@@ -39,8 +41,8 @@ export interface EnduranceOutline extends EndurancePlan {
   readonly storeBytes: number
 }
 
-/** Rows of a question and its answer of 300 bytes with their columns, by measurement; polling keeps an index beside them. */
-const storeBytesPerExchange = 1200
+/** Rows of a question and its answer beside the question itself: 200 and 420 by measurement, since polling keeps an index, and a little more. */
+const rowBytes = { elicitation: 250, others: 450 } as const
 
 /** Throws USAGE for a plan that cannot be and for an engine that runs elsewhere, ENVIRONMENT when the agents do not fit the machine. */
 export async function outlineEndurance(request: EnduranceRequest): Promise<EnduranceOutline> {
@@ -59,14 +61,34 @@ export async function outlineEndurance(request: EnduranceRequest): Promise<Endur
   const plan = planEndurance(sizes, places, seed)
   const environment = await collectEnvironment(request.projectFolder)
   chooseHost('process', sizes.agents, 1, environment.descriptorLimit.value)
-  const exchanges = (sizes.ratePerSecond * sizes.durationMs) / 1000
   return {
     ...plan,
     host: 'process',
     skippedCases: [],
     ...estimateEndurance(plan, places, warmupMs),
-    storeBytes: durability === 'memory' ? 0 : Math.round(exchanges * storeBytesPerExchange),
+    storeBytes: durability === 'memory' ? 0 : storeBytesOf(request),
   }
+}
+
+function storeBytesOf({ arms, sizes, workload }: EnduranceRequest): number {
+  const exchanges = (sizes.ratePerSecond * sizes.durationMs) / 1000 / arms.length
+  const perExchange = arms.map(
+    ({ name }) => workload.payloadBytes + (name === 'elicitation' ? rowBytes.elicitation : rowBytes.others),
+  )
+  return Math.round(perExchange.reduce((sum, each) => sum + each, 0) * exchanges)
+}
+
+/** A run that fills the disk on its third day is better not begun. Throws ENVIRONMENT. */
+function requireDisk(storeBytes: number): void {
+  const { bavail, bsize } = statfsSync(tmpdir())
+  const freeBytes = bavail * bsize
+  if (storeBytes <= freeBytes) return
+  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  throw new LighthouseError(
+    'ENVIRONMENT',
+    `the stores of the engines grow to about ${gib(storeBytes)}, and ${gib(freeBytes)} are free in ${tmpdir()}`,
+    { suggestions: ['Name a folder on a larger disk with TMPDIR, offer a lower --rate, or use --durability memory.'] },
+  )
 }
 
 async function placesOf({ arms, workload }: EnduranceRequest): Promise<EndurancePlace[]> {
@@ -87,6 +109,7 @@ export async function runEndurance(
   signal: AbortSignal,
 ): Promise<FinishedRun> {
   await validateEngines(request)
+  requireDisk(outline.storeBytes)
   const run = await beginRun(request, events, request.resume)
   const arms: EnduringArm[] = []
   try {
