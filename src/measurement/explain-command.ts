@@ -11,6 +11,10 @@ import type { Suite } from './vocabulary.ts'
 const mostRounds = 1000
 const mostAgentsOrRate = 1_000_000
 const longestRoundMs = 7 * 86_400_000
+/** Of an endurance run, of all engines together. */
+const mostIntervals = 750
+/** Suites without a choice of host: what is broken, or read at rest, runs in a process of its own. */
+const ownProcesses: readonly Suite[] = ['failure-recovery', 'endurance']
 const shippedTargets = 'fixtures/targets/'
 
 const suiteCommands: Readonly<Record<Suite, string>> = {
@@ -63,15 +67,28 @@ export function commandFor(
         : manifest.suite === 'coordination'
           ? patternFlags(plan)
           : ['--agents', `${agents}`, '--rate', `${Number(ratePerSecond.toPrecision(6))}`]),
-    ...['--rounds', `${rounds}`, '--round-duration', durationFlag(roundMs)],
+    ...(manifest.suite === 'endurance'
+      ? intervalFlags(rounds * roundMs * manifest.engines.length, plan.roundDurationMs)
+      : ['--rounds', `${rounds}`, '--round-duration', durationFlag(roundMs)]),
     ...otherFlags({ plan, ...manifest }),
-    ...(manifest.suite === 'failure-recovery'
+    ...(ownProcesses.includes(manifest.suite)
       ? []
       : stores
         ? storeFlags(manifest.engines)
         : hostFlags(manifest.engines)),
   ]
   return words.map(shellWord).join(' ')
+}
+
+/** More time is more intervals, until there are as many as a run may have. */
+function intervalFlags(loadMs: number, intervalMs: number): string[] {
+  const longEnoughMs = Math.max(intervalMs, Math.ceil(loadMs / mostIntervals / 1000) * 1000)
+  return [
+    '--duration',
+    durationFlag(loadMs),
+    '--interval',
+    durationFlag(loadMs / intervalMs > mostIntervals ? longEnoughMs : intervalMs),
+  ]
 }
 
 function isBeyondFlags({ kind, moreRoundsHelp }: Lack): boolean {
@@ -83,7 +100,6 @@ function roundMsForQuantile({ measure }: TargetExpression, ratePerSecond: number
   return measure.kind === 'speedup' ? (12 / (1 - quantileOf[measure.quantile]) / ratePerSecond) * 1000 : 0
 }
 
-/** A recovery suite has no such choice: what is to be broken runs in a process of its own. */
 function hostFlags(engines: RunManifest['engines']): string[] {
   const remote = new Set(engines.filter(({ host }) => host === 'url').map(({ name }) => name))
   return [

@@ -7,7 +7,9 @@ import { deriveResults } from '../../../src/measurement/derive.ts'
 import type { EngineEndurance, GrowthTrend } from '../../../src/measurement/endurance-result.ts'
 import type { ResultsDocument } from '../../../src/measurement/results-document.ts'
 import { resultsSchema } from '../../../src/measurement/results-schema.ts'
+import { explainRun } from '../../../src/measurement/explain.ts'
 import { reportContent } from '../../../src/reports/report-content.ts'
+import { planEndurance } from '../../../src/suites/endurance.ts'
 import { enduranceRun, normal, type Planted } from './endurance-run.ts'
 
 function derived(planted: Planted = {}): { results: ResultsDocument; engine: EngineEndurance } {
@@ -24,6 +26,8 @@ function verdicts(trends: readonly Pick<GrowthTrend, 'series' | 'verdict'>[]): R
 function targetsOf({ targets }: ResultsDocument): Record<string, string> {
   return Object.fromEntries(targets.map(({ title, verdict }) => [title, verdict]))
 }
+
+const place = { label: 'elicitation', drainGraceMs: 1000, longestTtlMs: 120_000 }
 
 const calm = {
   heap: 'none shown',
@@ -216,6 +220,16 @@ describe('a short run', () => {
       what: 'No leak over 72 h (candidate.endurance.leaks <= 0 over 72h): measured for 12.5 min; the target names 72 h',
       command: 'lighthouse bench endurance --profile full --duration 72h',
     })
+  })
+
+  it('is told the duration that a target over 72 h takes, in flags of its own command', () => {
+    const command = explainRun(enduranceRun(short), 'No leak over 72 h').targets[0]?.command
+    expect(command).toBe(
+      'lighthouse bench endurance --profile standard --engines elicitation --agents 100 --rate 200 --duration 259200s --interval 346s --targets targets.yaml',
+    )
+    expect(() =>
+      planEndurance({ agents: 100, ratePerSecond: 200, durationMs: 259_200_000, intervalMs: 346_000 }, [place], 's'),
+    ).not.toThrow()
   })
 
   it('screens what is kept per exchange, below what the leak verdict may call a leak', () => {
