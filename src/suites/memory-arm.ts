@@ -172,15 +172,17 @@ export class MemoryArm implements PlayableArm {
     return { ...plan, workload: { ...workload, arrivals: 'uniform' }, lateAnswers }
   }
 
-  /** An engine that dies of its cap while agents connect never came to the load: they connect again to one without. */
+  /** An engine that dies of its cap, or serves nobody under it, before the load begins: agents connect again to one without. */
   private async connect(engine: BreakableEngine, cap: HeapCap | null): Promise<{ arm: Arm; cap: HeapCap | null }> {
     const { agents } = this.parts
     try {
       return { arm: await this.openArm(engine, agents), cap }
     } catch (error) {
-      if (cap === null || !(await engine.died(deathWithinMs))) throw error
+      if (cap === null) throw error
+      const died = await engine.died(deathWithinMs)
+      if (!died) await engine.crash()
       await engine.restart(this.flags(null))
-      const startFailure = `it died while agents connected: ${messageOf(error)}`
+      const startFailure = `${died ? 'it died while agents connected' : 'agents could not connect'}: ${messageOf(error)}`
       return { arm: await this.openArm(engine, agents), cap: { ...cap, startFailure } }
     }
   }
