@@ -2,12 +2,13 @@
  * From flags to a CampaignRequest: which suites, each planned with the flags that mean something to it. Settings that every suite
  * refuses, or options that an engine refuses, are an error before anything starts; what one suite refuses makes that suite fail.
  */
+import { readSettings } from '../command-flags.ts'
+import { loadEngine } from '../engines/registry.ts'
 import { suiteCommands } from '../measurement/derive-scope.ts'
 import type { Suite } from '../measurement/vocabulary.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { freshSeed } from '../platform/random.ts'
 import { isRefused, type CampaignRequest, type PlannedSuite, type RefusedSuite } from '../suites/campaign.ts'
-import { validateEngines } from '../suites/run-frame.ts'
 import { profileNames } from './profiles.ts'
 import { suiteList } from './suite-names.ts'
 import { campaignSuites, suiteTable, type CampaignFlags } from './suite-table.ts'
@@ -20,6 +21,8 @@ export interface AllFlags extends CampaignFlags {
 /** Throws USAGE for names that are no suites, for none left, and for what all suites refuse. */
 export async function campaignRequest(flags: AllFlags, projectFolder: string): Promise<CampaignRequest> {
   const chosen = chooseSuites(flags)
+  // A suite without engines would run all the same, and hide the mistake among the failures of the others.
+  for (const { name, options } of readSettings(flags).engines) (await loadEngine(name)).validateOptions(options)
   const seed = flags.seed ?? freshSeed()
   const suites: (PlannedSuite | RefusedSuite)[] = []
   for (const { suite, plan } of suiteTable) {
@@ -27,8 +30,6 @@ export async function campaignRequest(flags: AllFlags, projectFolder: string): P
   }
   const first = suites[0]
   if (first !== undefined && isRefused(first) && suites.every(isRefused)) throw first.refusal
-  const compared = suites.find((each) => !isRefused(each) && each.suite !== 'contention')
-  if (compared !== undefined && !isRefused(compared)) await validateEngines(compared.request)
   return {
     profile: profileNames.find((name) => name === flags.profile) ?? 'standard',
     seed,

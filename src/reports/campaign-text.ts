@@ -18,19 +18,26 @@ export function campaignTerminal(
   members: readonly ResultsDocument[],
   style: TerminalStyle,
 ): string {
-  const { decision, exitCode, scope } = document
+  const { decision, exitCode } = document
   const headline = `${decision} over all suites (exit ${exitCode})`
-  const page = { headline, tone: decisionTones[decision], scope: `Within ${scope}`, ...contentOf(document, members) }
+  const scope = `Within ${coverage(document)}`
+  const page = { headline, tone: decisionTones[decision], scope, ...contentOf(document, members) }
   return renderPage(page, style)
 }
 
 export function campaignMarkdown(document: CampaignDocument, members: readonly ResultsDocument[]): string {
-  const { decision, exitCode, scope } = document
+  const { decision, exitCode } = document
   return markdownPage({
     headline: `${decision} over all suites`,
-    scope: `Within ${markdownLine(scope)} (exit code ${exitCode}).`,
+    scope: `Within ${markdownLine(coverage(document))} (exit code ${exitCode}).`,
     ...contentOf(document, members),
   })
+}
+
+/** The scopes of all suites in one sentence are no sentence; each stands in the table. */
+function coverage({ profile, suites }: CampaignDocument): string {
+  const names = suites.flatMap(({ suite, decision }) => (decision === null ? [] : [suiteCommands[suite]]))
+  return `profile ${profile}, ${names.length} of ${suites.length} suites with results: ${names.join(', ') || 'none'}`
 }
 
 function contentOf(
@@ -60,11 +67,13 @@ function contentOf(
   }
 }
 
-function suiteRow({ suite, outcome, decision, runId, reason }: CampaignSuite): Cell[] {
+function suiteRow({ suite, outcome, decision, scope, runId, reason }: CampaignSuite): Cell[] {
   return [
     { text: suiteCommands[suite], ...(suiteCommands[suite] === suite ? {} : { detail: suite }) },
     { text: outcome, tone: outcome === 'finished' ? 'plain' : 'bad', ...(reason === '' ? {} : { detail: reason }) },
-    decision === null ? { text: 'none', tone: 'doubt' } : { text: decision, tone: decisionTones[decision] },
+    decision === null
+      ? { text: 'none', tone: 'doubt' }
+      : { text: decision, tone: decisionTones[decision], ...(scope === null ? {} : { detail: scope }) },
     { text: runId ?? 'none' },
   ]
 }

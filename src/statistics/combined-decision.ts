@@ -34,7 +34,7 @@ export interface CombinedDecision {
 }
 
 /** Reasons of one part that are repeated over all. */
-const mostReasons = 6
+const mostReasons = 3
 
 export function worseDecision(left: Decision, right: Decision): Decision {
   return severity.indexOf(left) <= severity.indexOf(right) ? left : right
@@ -76,6 +76,6 @@ function reasonsOf(part: DecisionPart): string[] {
   return [
     ...(open === '' ? [] : [`${name}: ${open}`]),
     ...said.slice(0, mostReasons).map((reason) => `${name}: ${reason}`),
-    ...(more > 0 ? [`${name}: and ${more} more reasons`] : []),
+    ...(more > 0 ? [`${name}: and ${more} more`] : []),
   ]
 }

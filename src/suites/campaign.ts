@@ -165,7 +165,8 @@ class CampaignPlayer {
       member = memberOf(run.runDirectory)
     } catch (error) {
       if (signal.aborted) this.ended = 'interrupted'
-      return { entry: { suite, outcome: 'failed', runId, manifestSha256: null, reason: reasonOf(error) }, run: null }
+      const reason = signal.aborted ? `${whyEnded('interrupted')}: ${reasonOf(error)}` : reasonOf(error)
+      return { entry: { suite, outcome: 'failed', runId, manifestSha256: null, reason }, run: null }
     }
     this.members.set(member.manifest.runId, member)
     if (run.ended !== 'complete') this.ended = run.ended

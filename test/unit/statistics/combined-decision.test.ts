@@ -87,7 +87,7 @@ describe('the combined decision', () => {
       reasons: Array.from({ length: 20 }, (_, index) => `r${index}`),
     }
     const { reasons } = combineDecisions([many], [])
-    expect(reasons).toHaveLength(7)
-    expect(reasons.at(-1)).toBe('compare: and 14 more reasons')
+    expect(reasons).toHaveLength(4)
+    expect(reasons.at(-1)).toBe('compare: and 17 more')
   })
 })
