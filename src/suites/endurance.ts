@@ -48,12 +48,14 @@ const restMs = 600
 /** Of a run shorter than 100 min the least warm-up is a tenth of it; of all others this. */
 const usualWarmUpMs = 600_000
 /**
- * What one reading of a run may hold in memory at its end: each block has three histograms with up to some 3,000 buckets in use,
- * and the reader stops at 16 million.
+ * What a run may hold in memory when it is read back: the reader stops at 16 million buckets. A histogram has at most as many as it
+ * has samples, and of millions of samples spread over a second or with a heavy tail up to some 8,000 (measured); lateness has 2,000.
  */
-const mostBlocks = 1500
-/** The backlog is told from a first and a second half. */
-const leastBlocks = 2
+const mostBuckets = 15_000_000
+const mostBucketsOfBlock = 8000
+const mostBucketsOfLateness = 2000
+const blockedSeries = 3
+const mostIntervals = 5000
 const leastIntervals = 2
 
 /** Throws USAGE when the time holds fewer than two intervals per engine, or more than can be read back. */
@@ -68,19 +70,19 @@ export function planEndurance(sizes: EnduranceSizes, places: readonly EnduranceP
       { suggestions: ['Give a longer --duration or a shorter --interval.'] },
     )
   }
-  const mostIntervals = Math.floor(mostBlocks / leastBlocks)
-  if (rounds * engines > mostIntervals) {
-    const leastMs = Math.ceil(durationMs / mostIntervals / 1000) * 1000
+  const intervals = rounds * engines
+  const exchanges = (ratePerSecond * intervalMs) / 1000
+  const mostHere = Math.min(mostIntervals, Math.floor(mostBuckets / bucketsOf(1, exchanges)))
+  if (intervals > mostHere) {
+    const leastMs = Math.ceil(durationMs / mostHere / 1000) * 1000
     throw new LighthouseError(
       'USAGE',
-      `${rounds * engines} intervals are more than the ${mostIntervals} that a run may have`,
+      `${intervals} intervals of about ${Math.round(exchanges)} exchanges cannot be read back in bounded memory; ${mostHere} can`,
       { suggestions: [`Give longer intervals: --interval ${leastMs / 1000}s.`] },
     )
   }
-  const blocks = Math.max(
-    leastBlocks,
-    Math.min(Math.ceil(intervalMs / 1000), Math.floor(mostBlocks / (rounds * engines))),
-  )
+  let blocks = Math.ceil(intervalMs / 1000)
+  while (blocks > 1 && intervals * bucketsOf(blocks, exchanges) > mostBuckets) blocks--
   return {
     cases: [
       {
@@ -105,6 +107,12 @@ export function planEndurance(sizes: EnduranceSizes, places: readonly EnduranceP
     ),
     blockMs: Math.ceil(intervalMs / blocks),
   }
+}
+
+/** The most buckets of one interval. */
+function bucketsOf(blocks: number, exchanges: number): number {
+  const ofBlock = Math.min(mostBucketsOfBlock, Math.ceil(exchanges / blocks))
+  return blockedSeries * blocks * ofBlock + Math.min(mostBucketsOfLateness, Math.ceil(exchanges))
 }
 
 const connectsPerSecond = 3000

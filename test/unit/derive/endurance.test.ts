@@ -225,10 +225,10 @@ describe('a short run', () => {
   it('is told the duration that a target over 72 h takes, in flags of its own command', () => {
     const command = explainRun(enduranceRun(short), 'No leak over 72 h').targets[0]?.command
     expect(command).toBe(
-      'lighthouse bench endurance --profile standard --engines elicitation --agents 100 --rate 200 --duration 259200s --interval 346s --targets targets.yaml',
+      'lighthouse bench endurance --profile standard --engines elicitation --agents 100 --rate 200 --duration 259200s --interval 519s --targets targets.yaml',
     )
     expect(() =>
-      planEndurance({ agents: 100, ratePerSecond: 200, durationMs: 259_200_000, intervalMs: 346_000 }, [place], 's'),
+      planEndurance({ agents: 100, ratePerSecond: 200, durationMs: 259_200_000, intervalMs: 519_000 }, [place], 's'),
     ).not.toThrow()
   })
 

@@ -28,7 +28,8 @@ describe('the plan', () => {
     expect(plan).toMatchObject({ rounds: 432, roundDurationMs: 600_000, agents: 5000, firstRound: 0 })
     expect(plan.endurance).toMatchObject({ leastWarmUpMs: 600_000, longestTtlMs: { elicitation: 120_000 } })
     expect(order).toHaveLength(432)
-    expect(Math.ceil(600_000 / blockMs)).toBe(3)
+    // Days of full histograms have to fit into what a reader may hold.
+    expect(blockMs).toBe(600_000)
     expect(estimateEndurance({ cases, order, blockMs }, one, 0).durationMs).toBeGreaterThan(72 * hourMs)
     expect(estimateEndurance({ cases, order, blockMs }, one, 0).durationMs).toBeLessThan(72.5 * hourMs)
   })
@@ -49,9 +50,20 @@ describe('the plan', () => {
     expect(blockMs).toBe(1000)
   })
 
+  it('keeps as many blocks as can be read back', () => {
+    const day = { ...full, durationMs: 24 * hourMs }
+    const { cases, blockMs } = planEndurance(day, one, 'seed')
+    expect(cases[0].rounds).toBe(144)
+    expect(blockMs).toBe(150_000)
+  })
+
   it.each([
     ['too short for two intervals', { durationMs: 1_000_000 }, /holds 1 intervals of 600 s for each of 1 engines/],
-    ['with more intervals than can be read back', { intervalMs: 20_000 }, /12960 intervals are more than the 750/],
+    [
+      'with more intervals than can be read back',
+      { intervalMs: 20_000 },
+      /12960 intervals of about 10000 exchanges cannot be read back in bounded memory; 576 can/,
+    ],
   ])('is refused when %s', (_what, changes, message) => {
     expect(() => planEndurance({ ...full, ...changes }, one, 'seed')).toThrow(message)
   })
