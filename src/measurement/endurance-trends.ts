@@ -152,7 +152,8 @@ function growthTrend({ series, unit }: SeriesOf, chosen: Chosen): GrowthTrend {
     detectablePerHour: significant(judgement.minimumDetectableBytesPerHour),
     baseline: significant(judgement.baselineBytes),
     allowance: significant(judgement.allowanceBytes),
-    hoursToLimit: significant(judgement.hoursToLimit),
+    // A slope next to nothing has no such time.
+    hoursToLimit: Number.isFinite(judgement.hoursToLimit) ? significant(judgement.hoursToLimit) : null,
   }
 }
 

@@ -295,6 +295,33 @@ describe('a run that was cut short and resumed', () => {
   })
 })
 
+it('the order in which intervals are read changes nothing', () => {
+  const run = enduranceRun({
+    rounds: 60,
+    gaps: { 40: 3_600_000 },
+    engine: ({ hours }) => ({ heapUsedBytes: 10e6 * hours }),
+  })
+  const shuffledRun = { ...run, rounds: run.rounds.toReversed() }
+  expect(JSON.stringify(deriveResults(shuffledRun))).toBe(JSON.stringify(deriveResults(run)))
+})
+
+it('a run without a single interval derives, and knows nothing', () => {
+  const results = deriveResults({ ...enduranceRun({ rounds: 8 }), rounds: [] })
+  expect(results.endurance?.engines[0]).toMatchObject({ lives: 0, held: [], harness: [], service: [] })
+  expect(resultsSchema.safeParse(results).error).toBeUndefined()
+  expect(targetsOf(results)['No leak']).toBe('NOT_DEMONSTRATED')
+})
+
+it('a heap that grows by next to nothing has no hours to its limit, or finite ones', () => {
+  const { engine, results } = derived({
+    rounds: 60,
+    noiseBytes: 0,
+    engine: ({ index }) => ({ heapUsedBytes: index === 59 ? 1 : 0 }),
+  })
+  expect(engine.held.every(({ hoursToLimit }) => hoursToLimit === null || Number.isFinite(hoursToLimit))).toBe(true)
+  expect(JSON.parse(JSON.stringify(results))).toEqual(results)
+})
+
 describe('a reading', () => {
   it('at which load had not drained is none, and one of a round that the machine spoiled is one', () => {
     const { engine } = derived({
