@@ -67,7 +67,10 @@ export abstract class CampaignCommand extends SuiteCommand {
     const { document, directory, ended, runs } = finished
     const without = document.suites.filter(({ outcome }) => outcome !== 'finished')
     for (const { suite, outcome, reason } of without) this.tell(`${suiteCommands[suite]} ${outcome}: ${reason}`)
-    if (ended !== 'complete') this.tell(`${ended}; what was measured is in ${directory} and the runs that it names`)
+    if (ended !== 'complete') {
+      const why = ended === 'interrupted' ? 'interrupted' : 'the time budget is used up'
+      this.tell(`${why}; what was measured is in ${directory} and the runs that it names`)
+    }
     const allowed = allowConditional && document.exitCode === exitCodes.CONDITIONALLY_APPROVED
     this.exitWith(ended === 'time-budget' ? exitCodes.TIME_BUDGET : allowed ? exitCodes.APPROVED : document.exitCode)
     return {

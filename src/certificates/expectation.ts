@@ -3,6 +3,7 @@
  * decision within a scope, sign-offs) is compared with what the evidence says. Nothing here is optional once asked
  * for: an unknown commit does not match, an unknown scope does not suffice.
  */
+import type { Suite } from '../measurement/vocabulary.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import type { Status } from './assessment.ts'
 import { duration, figure } from './figures.ts'
@@ -30,6 +31,8 @@ export interface Expectation {
   /** Rounds in which every engine was valid, times their length. */
   readonly minDurationMs?: number | undefined
   readonly signoffs?: number | undefined
+  /** Suites that must have run to their end, in a campaign or as the one run. */
+  readonly suites?: readonly Suite[] | undefined
 }
 
 /** Clocks of issuer and verifier may differ by this much before a certificate counts as of the future. */
@@ -65,6 +68,7 @@ export function unmetExpectations(expectation: Expectation, facts: Facts): reado
     ...identityUnmet(expectation, facts),
     ...decisionUnmet(expectation, facts),
     ...scopeUnmet(expectation, facts),
+    ...suitesUnmet(expectation, facts),
     ...signoffsUnmet(expectation, facts),
   ]
 }
@@ -127,6 +131,14 @@ function runScopeUnmet(expectation: Expectation, meaning: RunMeaning): string[] 
     unmet.push(`it rests on ${duration(scope.measuredMs)} of valid load, less than ${duration(minDurationMs)}`)
   }
   return unmet
+}
+
+function suitesUnmet({ suites }: Expectation, { meaning }: Facts): string[] {
+  const finished = isCampaign(meaning)
+    ? meaning.campaign.suites.flatMap(({ suite, outcome }) => (outcome === 'finished' ? [suite] : []))
+    : [meaning.run.suite]
+  const missing = (suites ?? []).filter((suite) => !finished.includes(suite))
+  return missing.length === 0 ? [] : [`it covers ${finished.join(', ') || 'no suite'}, and not ${missing.join(', ')}`]
 }
 
 function signoffsUnmet({ signoffs: needed }: Expectation, { signoffs }: Facts): string[] {

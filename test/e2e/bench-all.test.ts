@@ -75,8 +75,9 @@ it('is never better than its worst member, and prints a table per suite', async 
   )
   for (const title of ['SUITES', 'COMPARE: ', 'CONTENTION: ', 'NOT ASSESSED']) expect(ran.stdout).toContain(title)
   const certificate = /^Certificate: (\S+)$/m.exec(ran.stdout)?.[1] ?? ''
-  const verified = await sandbox.run('certify', 'verify', certificate)
+  const verified = await sandbox.run('certify', 'verify', certificate, '--suites', 'compare,contention')
   expect(verified.code, verified.stdout).toBe(0)
+  expect((await sandbox.run('certify', 'verify', certificate, '--suites', 'compare,burst')).code).toBe(34)
   expect(verified.stdout).toContain('2 runs and the campaign over them')
 })
 

@@ -60,6 +60,11 @@ export default class CertifyVerify extends BaseCommand {
       { summary: 'Scope: at least so much valid load in all', example: '48h', group },
       { min: 1, max: year },
     ),
+    suites: textFlag(
+      'suites',
+      { summary: 'Suites that it must cover, each run to its end', example: 'compare,scale', group },
+      '<list>',
+    ),
     signoffs: wholeFlag(
       'signoffs',
       { summary: 'Approvals by different trusted people', example: '2', group },
@@ -88,6 +93,8 @@ export default class CertifyVerify extends BaseCommand {
     const { configurationFolder } = await import('../../platform/process.ts')
     const { chooseTrust } = await import('../../certificates/trust-store.ts')
     const { verifyCertificate } = await import('../../certificates/verify.ts')
+    const { suiteList } = await import('../../configuration/suite-names.ts')
+    const { suites } = await import('../../measurement/vocabulary.ts')
     const { ladderText } = await import('../../certificates/ladder-text.ts')
     const trust = chooseTrust(configurationFolder(), {
       certificate: args.certificate,
@@ -112,6 +119,7 @@ export default class CertifyVerify extends BaseCommand {
         minRate: flags['min-rate'],
         minDurationMs: flags['min-duration'],
         signoffs: flags.signoffs,
+        suites: flags.suites === undefined ? undefined : suiteList(flags.suites, suites),
       },
     })
     if (!this.jsonEnabled()) process.stdout.write(ladderText(report))

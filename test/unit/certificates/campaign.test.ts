@@ -78,6 +78,16 @@ describe('the certificate of a campaign', () => {
     expectRefused(await verify(short.packagePath, met), 34, /^scaling \(run-.*rests on 6 s/)
   })
 
+  it('covers the suites that ran to their end, and no others', async () => {
+    expect((await verify(issued.packagePath, { suites: ['scaling', 'burst', 'comparison'] })).failure).toBeNull()
+    expectRefused(await verify(issued.packagePath, { suites: ['scaling', 'contention'] }), 34, /and not contention/)
+    const failed = await issueOf({ suites: [{ suite: 'comparison' }, { suite: 'burst', reason: 'no port' }] })
+    expectRefused(await verify(failed.packagePath, { suites: ['burst'] }), 34, /covers comparison, and not burst/)
+    const run = await laboratory.issue(laboratory.run())
+    expect((await verify(run.packagePath, { suites: ['comparison'] })).failure).toBeNull()
+    expectRefused(await verify(run.packagePath, { suites: ['comparison', 'scaling'] }), 34, /and not scaling/)
+  })
+
   it('knows a commit only when all members share it, and a clean tree only when all were clean', async () => {
     const mixed = await issueOf({
       suites: [{ suite: 'comparison' }, { suite: 'scaling', run: { commit: 'f'.repeat(40) } }],
