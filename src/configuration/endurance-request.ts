@@ -15,12 +15,13 @@ import type { ProfileName } from './profiles.ts'
 const hourMs = 3_600_000
 
 /**
- * Standard: the elicitation engine keeps ended exchanges for two minutes, so four are warm-up, and 34 readings follow. Full: the agents and
+ * Standard: the elicitation engine keeps ended exchanges in a ring that some 450,000 exchanges fill, so half of the time is warm-up
+ * even at 1,200 exchanges/s, and 35 readings follow. Full: the agents and
  * hours of the readiness assessment's plan, each agent asking every ten seconds.
  */
 const sizes: Readonly<Record<ProfileName, EnduranceSizes>> = {
   smoke: { agents: 20, ratePerSecond: 160, durationMs: 12_000, intervalMs: 1000 },
-  standard: { agents: 100, ratePerSecond: 200, durationMs: 750_000, intervalMs: 15_000 },
+  standard: { agents: 100, ratePerSecond: 1200, durationMs: 792_000, intervalMs: 12_000 },
   full: { agents: 5000, ratePerSecond: 500, durationMs: 72 * hourMs, intervalMs: 600_000 },
 }
 

@@ -179,6 +179,8 @@ export interface EngineDefinition {
   semantics(options: EngineOptions, durability: Durability): EngineSemantics
   /** The longest, in ms, for which it keeps anything of what is over: exchanges, polls. Absent: nothing is kept for a time. */
   longestTtlMs?(options: EngineOptions): number
+  /** How many exchanges fill whatever it keeps by number or in rings. Absent: nothing is kept so. */
+  exchangesKept?(options: EngineOptions): number
   startServer(config: ServerConfig): Promise<EngineServer>
   createClient(config: ClientConfig): EngineClient
   /** Throws LighthouseError('ENGINE_UNREACHABLE'). Over plain connections only. */

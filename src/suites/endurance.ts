@@ -13,7 +13,8 @@
  * of a new process says nothing about that of the old one.
  *
  * What would fool it, and what is done. A cache that fills (the warm-up cut off before any trend is at least twice the longest time
- * for which the engine keeps anything that is over). A run too short to tell (fewer than 30 readings are inconclusive, and the leak
+ * for which the engine keeps anything that is over, and lasts until what it keeps by number is full: a ring whose pages are touched one
+ * after the other looks like a leak until it has gone round). A run too short to tell (fewer than 30 readings are inconclusive, and the leak
  * that would have been seen is printed). The time while the run was down (it counts as due and not measured; below 95 % nothing
  * is demonstrated). A harness that grows itself (it is read and judged like the engine). A log that grows by design (told apart from
  * memory, with the hours that the disk lasts). Leaks per exchange at a low rate (the screen over exchanges, labelled as one).
@@ -41,6 +42,7 @@ export interface EndurancePlace {
   readonly label: string
   readonly drainGraceMs: number
   readonly longestTtlMs: number
+  readonly exchangesKept: number
 }
 
 /** What collecting and reading takes after an interval, generously. */
@@ -83,6 +85,9 @@ export function planEndurance(sizes: EnduranceSizes, places: readonly EnduranceP
   }
   let blocks = Math.ceil(intervalMs / 1000)
   while (blocks > 1 && intervals * bucketsOf(blocks, exchanges) > mostBuckets) blocks--
+  const everyMs = engines * (intervalMs + restMs)
+  const exchangesToFill = Math.max(...places.map(({ exchangesKept }) => exchangesKept))
+  const fillMs = Math.round((exchangesToFill / exchanges) * everyMs)
   return {
     cases: [
       {
@@ -94,8 +99,8 @@ export function planEndurance(sizes: EnduranceSizes, places: readonly EnduranceP
         firstRound: 0,
         rounds,
         endurance: {
-          everyMs: engines * (intervalMs + restMs),
-          leastWarmUpMs: Math.min(usualWarmUpMs, Math.round(durationMs / 10)),
+          everyMs,
+          leastWarmUpMs: Math.max(Math.min(usualWarmUpMs, Math.round(durationMs / 10)), fillMs),
           longestTtlMs: Object.fromEntries(places.map(({ label, longestTtlMs }) => [label, longestTtlMs])),
         },
       },

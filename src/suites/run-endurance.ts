@@ -94,10 +94,12 @@ function requireDisk(storeBytes: number): void {
 async function placesOf({ arms, workload }: EnduranceRequest): Promise<EndurancePlace[]> {
   const places: EndurancePlace[] = []
   for (const arm of arms) {
-    const ttlMs = (await loadEngine(arm.name)).longestTtlMs?.(arm.options) ?? 0
+    const definition = await loadEngine(arm.name)
+    const ttlMs = definition.longestTtlMs?.(arm.options) ?? 0
+    const exchangesKept = definition.exchangesKept?.(arm.options) ?? 0
     // What is open is kept until its deadline.
     const longestTtlMs = Math.max(ttlMs, workload.deadlineMs)
-    places.push({ label: arm.label, drainGraceMs: drainGraceMs(arm), longestTtlMs })
+    places.push({ label: arm.label, drainGraceMs: drainGraceMs(arm), longestTtlMs, exchangesKept })
   }
   return places
 }

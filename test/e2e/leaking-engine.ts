@@ -50,5 +50,6 @@ export const engine: EngineDefinition = {
   ...elicitationEngine,
   name: 'leaking',
   longestTtlMs: () => cacheTtlMs,
+  exchangesKept: () => 0,
   startServer: startLeaking,
 }

@@ -35,6 +35,11 @@ export interface KeptRecord extends EndedRecord {
 /** In `answerLengths`: the answer had to make room. */
 const gone = -1
 
+/** Exchanges with answers of so many bytes until every page of the ring was written once, and so is resident. */
+export function exchangesToFill(capacity: number, answerBytes: number): number {
+  return Math.ceil(Math.max(leastBytes, capacity * bytesPerRecord) / answerBytes)
+}
+
 export class EndedExchanges {
   readonly capacity: number
   /** Of the ring, in bytes of answers. */

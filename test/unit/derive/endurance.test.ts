@@ -27,7 +27,7 @@ function targetsOf({ targets }: ResultsDocument): Record<string, string> {
   return Object.fromEntries(targets.map(({ title, verdict }) => [title, verdict]))
 }
 
-const place = { label: 'elicitation', drainGraceMs: 1000, longestTtlMs: 120_000 }
+const place = { label: 'elicitation', drainGraceMs: 1000, longestTtlMs: 120_000, exchangesKept: 65_536 }
 
 const calm = {
   heap: 'none shown',

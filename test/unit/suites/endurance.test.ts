@@ -18,15 +18,16 @@ import { playIntervals } from '../../../src/suites/run-endurance.ts'
 import { enduranceRun, hourMs } from '../derive/endurance-run.ts'
 
 const full: EnduranceSizes = { agents: 5000, ratePerSecond: 500, durationMs: 72 * hourMs, intervalMs: 600_000 }
-const one = [{ label: 'elicitation', drainGraceMs: 1000, longestTtlMs: 120_000 }]
-const two = [{ label: 'polling', drainGraceMs: 2000, longestTtlMs: 60_000 }, ...one]
+const one = [{ label: 'elicitation', drainGraceMs: 1000, longestTtlMs: 120_000, exchangesKept: 447_393 }]
+const two = [{ label: 'polling', drainGraceMs: 2000, longestTtlMs: 60_000, exchangesKept: 0 }, ...one]
 
 describe('the plan', () => {
   it('cuts 72 hours into intervals of ten minutes, with blocks that can be read back', () => {
     const { cases, order, blockMs } = planEndurance(full, one, 'seed')
     const [plan] = cases
     expect(plan).toMatchObject({ rounds: 432, roundDurationMs: 600_000, agents: 5000, firstRound: 0 })
-    expect(plan.endurance).toMatchObject({ leastWarmUpMs: 600_000, longestTtlMs: { elicitation: 120_000 } })
+    expect(plan.endurance).toMatchObject({ longestTtlMs: { elicitation: 120_000 } })
+    expect(plan.endurance?.leastWarmUpMs).toBeCloseTo((447_393 / 500) * 1000 * (600_600 / 600_000), -1)
     expect(order).toHaveLength(432)
     // Days of full histograms have to fit into what a reader may hold.
     expect(blockMs).toBe(600_000)
@@ -44,10 +45,21 @@ describe('the plan', () => {
   })
 
   it('scales the least warm-up of a short run, and keeps blocks of a second where there are few', () => {
-    const standard = { agents: 100, ratePerSecond: 200, durationMs: 750_000, intervalMs: 15_000 }
-    const { cases, blockMs } = planEndurance(standard, one, 'seed')
-    expect(cases[0]).toMatchObject({ rounds: 50, endurance: { leastWarmUpMs: 75_000 } })
+    const standard = { agents: 100, ratePerSecond: 1200, durationMs: 792_000, intervalMs: 12_000 }
+    const nothingKept = one.map((place) => ({ ...place, exchangesKept: 0 }))
+    const { cases, blockMs } = planEndurance(standard, nothingKept, 'seed')
+    expect(cases[0]).toMatchObject({ rounds: 66, endurance: { leastWarmUpMs: 79_200 } })
     expect(blockMs).toBe(1000)
+  })
+
+  it('does not end the warm-up before what the engine keeps by number is full, and leaves 30 readings of a standard run', () => {
+    const standard = { agents: 100, ratePerSecond: 1200, durationMs: 792_000, intervalMs: 12_000 }
+    const { endurance, rounds } = planEndurance(standard, one, 'seed').cases[0]
+    // At 1,200/s, and the rests between intervals.
+    expect(endurance?.leastWarmUpMs).toBeCloseTo((447_393 / 1200) * 1000 * (12_600 / 12_000), -1)
+    expect(rounds - Math.ceil((endurance?.leastWarmUpMs ?? 0) / (endurance?.everyMs ?? 1))).toBeGreaterThanOrEqual(34)
+    const shared = planEndurance(standard, two, 'seed').cases[0].endurance
+    expect(shared?.leastWarmUpMs).toBeCloseTo(2 * (endurance?.leastWarmUpMs ?? 0), -1)
   })
 
   it('keeps as many blocks as can be read back', () => {
