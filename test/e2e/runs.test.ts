@@ -1,5 +1,5 @@
 /** `runs` through the command line, on a folder with a run, a hostile link, a broken run and something else. */
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { RunListing } from '../../src/measurement/run-listing.ts'
@@ -57,6 +57,10 @@ it('prunes only what it named, and only with --yes', async () => {
     true,
     true,
   ])
+  writeFileSync(join(sandbox.folder, 'lighthouse.config.yaml'), 'yes: true\n')
+  const configured = await sandbox.run('runs', 'prune', '--keep', '0')
+  expect([configured.code, readdirSync(runs)], configured.stdout).toEqual([2, before])
+  rmSync(join(sandbox.folder, 'lighthouse.config.yaml'))
   const dry = await sandbox.run('runs', 'prune', '--keep', '0', '--yes', '--dry-run')
   expect([dry.code, readdirSync(runs)]).toEqual([0, before])
   const done = await sandbox.run('runs', 'prune', '--keep', '0', '--yes', '--json')
