@@ -101,7 +101,7 @@ export function pruneRuns(request: PruneRequest, nowMs: number): PruneReport {
   const { outputFolder, confirmed } = request
   const { runs } = listRuns(outputFolder)
   const predecessors = request.withCertificates ? predecessorsIn(runs) : new Set<string>()
-  const { remove, kept } = chooseRuns(runs, request, { nowMs, predecessors, writtenMs })
+  const { remove, kept } = chooseRuns(runs, request, { nowMs, predecessors, writtenMs: writtenIn(runs) })
   const leftovers = leftoversIn(outputFolder)
   const failed: { id: string; reason: string }[] = []
   const gone: RunEntry[] = []
@@ -168,6 +168,18 @@ function leftoversIn(outputFolder: string): string[] {
       .sort()
   } catch {
     return []
+  }
+}
+
+/** A campaign is as fresh as the run that it may be playing, which it names only when that has ended. */
+function writtenIn(runs: readonly RunEntry[]): PruneFacts['writtenMs'] {
+  return (entry) => {
+    if (entry.kind === 'run') return writtenMs(entry)
+    const began = startedMs(entry.id) ?? 0
+    const open = runs.filter(
+      ({ id, kind, durationMs }) => kind === 'run' && durationMs === null && (startedMs(id) ?? 0) >= began,
+    )
+    return Math.max(writtenMs(entry), ...open.map(writtenMs))
   }
 }
 

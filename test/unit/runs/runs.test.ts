@@ -17,11 +17,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { CampaignDocument } from '../../../src/measurement/campaign-document.ts'
 import type { RunEntry } from '../../../src/measurement/run-listing.ts'
 import { renderListing, renderOverview, renderPrune } from '../../../src/reports/runs-text.ts'
 import { findRun, overviewOf } from '../../../src/runs/find-run.ts'
 import { listRuns } from '../../../src/runs/inventory.ts'
 import { chooseRuns, pruneRuns, startedMs, type PruneRequest } from '../../../src/runs/pruning.ts'
+import { writeRecordedCampaign } from '../certificates/recorded-campaign.ts'
 import { writeRecordedRun } from '../certificates/recorded-run.ts'
 
 let root = ''
@@ -239,6 +241,25 @@ describe('runs prune', () => {
     expect(prune({ confirmed: false }).kept[0]?.reason).toMatch(/may be going on/)
     for (const each of [path, join(path, 'rounds')]) utimesSync(each, nowMs / 1000, (nowMs - 2 * day) / 1000)
     expect(prune().items).toHaveLength(1)
+  })
+
+  it('leaves a campaign alone whose present run is being written to', () => {
+    const campaign = writeRecordedCampaign(output, { suites: [{ suite: 'comparison' }] })
+    const file = join(campaign, 'campaign.json')
+    const { finishedAt: _finished, ...open } = JSON.parse(readFileSync(file, 'utf8')) as CampaignDocument
+    writeFileSync(file, JSON.stringify(open))
+    const present = plant('run-20261122-031500-0001', { finishedAt: undefined })
+    rmSync(join(present, 'results.json'))
+    const age = (path: string, days: number): void => {
+      for (const each of [path, join(path, 'rounds')].filter((name) => existsSync(name)))
+        utimesSync(each, nowMs / 1000, (nowMs - days * day) / 1000)
+    }
+    age(campaign, 3)
+    age(present, 0.5)
+    expect(prune({ confirmed: false })).toMatchObject({ items: [], kept: [{}, {}] })
+    age(present, 3)
+    expect(prune().items).toHaveLength(3)
+    expect(readdirSync(output)).toEqual([])
   })
 
   it('clears the remains of an interrupted prune, which no listing reads as a run', () => {
