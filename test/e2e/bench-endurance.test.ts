@@ -107,7 +107,7 @@ it('prints intervals, duration and disk without starting anything, and refuses m
   expect(existsSync(join(sandbox.folder, 'runs'))).toBe(false)
   const wrong = await sandbox.run('bench', 'endurance', '--duration', '72h', '--interval', '1s')
   expect(wrong.code).toBe(2)
-  expect(wrong.stderr).toMatch(/259200 intervals of about 200 exchanges cannot be read back/)
+  expect(wrong.stderr).toMatch(/259200 intervals of about 1200 exchanges cannot be read back/)
 })
 
 it('finds a leak that was planted in a real process, with its size, and not the cache beside it', async () => {
