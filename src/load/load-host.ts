@@ -60,7 +60,11 @@ const parent = servePeer({
       onRoundStart: (round, startNs) => parent.telemetry('roundStart', { round, startNs } satisfies RoundStart),
     })
     session = started
-    const { connectsPerSecond, elapsedMs } = await started.connect(request.agents, request.concurrency, request.staggerMs)
+    const { connectsPerSecond, elapsedMs } = await started.connect(
+      request.agents,
+      request.concurrency,
+      request.staggerMs,
+    )
     return { semantics: started.semantics, connectsPerSecond, connectMs: elapsedMs }
   },
   warmUp(payload): Promise<WarmUpReport> {
