@@ -46,12 +46,18 @@ const go = 2
 /** Long enough for the copying to be under way, short enough for it not to be over. */
 const killAfterMs = 1
 
+/** A small log would be copied before anybody could kill the process: it is made large enough to be met in the middle. */
+const fillerBytes = 64 * 2 ** 20
+
 /**
- * Runs `checkpoint` while another thread waits to kill the process, so that it dies within it. A file beside the store tells how far
- * it came: `begun`, or `ended` where the copying was too quick.
+ * Copies the log into the database while another thread kills the process, so that it dies within it. `execute` runs SQL on the
+ * store's connection. A file beside the store tells how far it came: `begun`, or `ended` where the copying was too quick.
  */
-export function dieInCheckpoint(checkpoint: () => void, markerFile: string): void {
+export function dieInCheckpoint(execute: (sql: string) => void, markerFile: string): void {
   armed = null
+  execute('PRAGMA wal_autocheckpoint = 0')
+  execute('CREATE TABLE IF NOT EXISTS checkpoint_filler (bytes BLOB NOT NULL) STRICT')
+  execute(`INSERT INTO checkpoint_filler VALUES (zeroblob(${fillerBytes}))`)
   const flag = new Int32Array(new SharedArrayBuffer(4))
   const killer = `
     const { workerData } = require('node:worker_threads')
@@ -68,7 +74,7 @@ export function dieInCheckpoint(checkpoint: () => void, markerFile: string): voi
   writeFileSync(markerFile, 'begun')
   Atomics.store(flag, 0, go)
   Atomics.notify(flag, 0)
-  checkpoint()
+  execute('PRAGMA wal_checkpoint(TRUNCATE)')
   writeFileSync(markerFile, 'ended')
   // The kill is on its way; nothing may be acknowledged any more.
   Atomics.wait(flag, 0, go, 5000)

@@ -148,16 +148,12 @@ class SqliteStore implements EventStore {
       passFailpoint('beforeCommit')
       this.#timer?.beforeCommit(startNs, lockedNs)
       this.#commit.run()
-      if (passFailpoint('afterCommit')) this.#dieInCheckpoint()
+      if (passFailpoint('afterCommit')) dieInCheckpoint((sql) => this.#database.exec(sql), `${this.file}-checkpoint`)
     } catch (error) {
       this.#rollBack()
       throw storeError('write to', this.file, error)
     }
     return last - (to - from) + 1
-  }
-
-  #dieInCheckpoint(): void {
-    dieInCheckpoint(() => this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)'), `${this.file}-checkpoint`)
   }
 
   readAfter(agent: string, sequence: number, limit: number): StoredEvent[] {
