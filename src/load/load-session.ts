@@ -303,10 +303,11 @@ export class LoadSession implements ClientHandlers {
     }
   }
 
-  private clientFigures({ ledger }: RoundOutcome): Record<string, number> {
+  private clientFigures({ ledger, answersKeptBack }: RoundOutcome): Record<string, number> {
     const figures: Record<string, number> = { ...this.client.stats() }
     figures['lostSessions'] = this.lostSessions
     figures['timedOutUndelivered'] = ledger.timedOutUndelivered
+    if (answersKeptBack !== null) figures['answersKeptBack'] = answersKeptBack
     if (this.firstHintNs !== null) {
       figures['refusedWithRetryAfter'] = this.refusedWithHint
       figures['firstRetryAfterMs'] = Math.max(0, (this.firstHintNs - this.roundStartNs) / 1e6)

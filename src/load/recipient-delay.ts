@@ -8,6 +8,8 @@ import type { RoundPlan } from './round-plan.ts'
 export interface RecipientDelay {
   /** True when the answer comes later. */
   keeps(exchange: number, recipient: number, nowNs: number): boolean
+  /** Answers that were kept back so far. */
+  readonly kept: number
   /** What is kept is not answered any more. */
   stop(): void
 }
@@ -28,21 +30,31 @@ export function recipientDelay(
     const { recipient, workNs } = graph
     const answer = (exchange: number): void => options.answer(exchange, recipient[exchange] as number)
     const work = new RecipientWork({ ...options, workNs, answer })
+    let kept = 0
     return {
       keeps(exchange) {
         work.keep(exchange)
+        kept++
         return true
+      },
+      get kept() {
+        return kept
       },
       stop: () => work.stop(),
     }
   }
   if (lateAnswers === undefined) return null
   const late = new LateAnswers({ ...options, delayMs: lateAnswers.delayMs })
+  let kept = 0
   return {
     keeps(exchange, recipient, nowNs) {
       if (!answersLate(lateAnswers, recipient, nowNs)) return false
       late.keep(exchange, recipient)
+      kept++
       return true
+    },
+    get kept() {
+      return kept
     },
     stop: () => late.stop(),
   }

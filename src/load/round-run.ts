@@ -316,6 +316,7 @@ export class RoundRun implements InstanceSender {
         graph === null || instances === null || plan.coordination === undefined
           ? null
           : coordinationEvidence(plan.coordination.pattern, graph, instances, ledger, this),
+      answersKeptBack: plan.lateAnswers === undefined ? null : (this.delay?.kept ?? 0),
       marks: this.marked.map((mark) => markOf(mark, this.sentAtNs, this.resultAtNs, this.overdueNs, this.failures)),
     }
   }

@@ -34,6 +34,8 @@ export interface RoundOutcome {
   /** Null unless the round played a coordination pattern. */
   readonly coordination: CoordinationEvidence | null
   readonly marks: readonly RoundMark[]
+  /** Null where no recipient was to be late. */
+  readonly answersKeptBack: number | null
 }
 
 /** Of the display while a round runs. */

@@ -1,27 +1,41 @@
 /** The faults that the recovery suite knows, by the names of its command line. */
-import type { FaultKind } from './fault.ts'
+import type { Bite, FaultKind } from './fault.ts'
 import { reset, toxic, unreachable } from './network-faults.ts'
 import { crash, crashAt, gracefulStop, pause, stall } from './process-faults.ts'
 import { diskFull, storeLocked } from './store-faults.ts'
+import type { RoundEvidence } from '../measurement/round-evidence.ts'
 import { delay } from '../platform/clock.ts'
 
-/** Faults of the load and of the agents are in the plan of the round; here are only their moments. */
-function planned(summary: string, shownBy: string, load: Pick<FaultKind, 'loadFactor' | 'atOnce' | 'late'>): FaultKind {
+/** Faults of the load and of the agents are in the plan of the round; here are only their moments, and what shows that they came. */
+function planned(summary: string, load: Pick<FaultKind, 'loadFactor' | 'atOnce' | 'late'>): FaultKind {
   return {
     summary,
     network: false,
     ...load,
+    biteOf: load.late === undefined ? offered : keptBack,
     async run({ injected, healed, signal }, forMs) {
       injected()
       await delay(forMs, signal)
       healed()
-      return { bit: true, shownBy: `${shownBy} for ${forMs} ms` }
+      return { bit: false, shownBy: 'the round did not tell' }
     },
   }
 }
 
+const leastSentShare = 0.99
+
+/** The schedule holds the load; it was offered if it was sent in time. */
+function offered({ audit: { sent, scheduled } }: RoundEvidence): Bite {
+  return { bit: sent >= leastSentShare * scheduled, shownBy: `${sent} of ${scheduled} exchanges were sent in time` }
+}
+
+function keptBack({ client }: RoundEvidence): Bite {
+  const kept = client['answersKeptBack'] ?? 0
+  return { bit: kept > 0, shownBy: `${kept} answers were kept back` }
+}
+
 function overload(loadFactor: number): FaultKind {
-  return planned(`${loadFactor} times the load`, `${loadFactor} times the load was offered`, { loadFactor })
+  return planned(`${loadFactor} times the load`, { loadFactor })
 }
 
 /** Beyond the deadline of every workload that a command accepts. */
@@ -86,17 +100,16 @@ export const faultKinds = {
   'overload-2': overload(2),
   'overload-5': overload(5),
   'overload-10': overload(10),
-  'slow-agents': planned('a fifth of the agents answers after two seconds', 'a fifth of the agents answered late', {
+  'slow-agents': planned('a fifth of the agents answers after two seconds', {
     late: { share: 0.2, delayMs: 2000 },
   }),
-  'mute-agents': planned('a fifth of the agents answers nothing', 'a fifth of the agents answered nothing', {
+  'mute-agents': planned('a fifth of the agents answers nothing', {
     late: { share: 0.2, delayMs: neverMs },
   }),
-  'thundering-expiry': planned(
-    `${atOnce} questions at once that nobody answers, and so as many deadlines`,
-    `${atOnce} questions were asked at once and not answered; watched`,
-    { atOnce, late: { share: 1, delayMs: neverMs, forMs: muteMs } },
-  ),
+  'thundering-expiry': planned(`${atOnce} questions at once that nobody answers, and so as many deadlines`, {
+    atOnce,
+    late: { share: 1, delayMs: neverMs, forMs: muteMs },
+  }),
   'disk-full': { summary: 'no file of the engine can grow', network: false, tool: 'prlimit', run: diskFull },
   'store-locked': { summary: 'another process holds the write lock of the store', network: false, run: storeLocked },
 } as const satisfies Readonly<Record<string, FaultKind>>

@@ -4,6 +4,7 @@
  */
 import type { BreakableEngine } from '../engines/hosts/breakable-engine.ts'
 import type { FaultProxy } from '../faults/fault-proxy.ts'
+import type { RoundEvidence } from '../measurement/round-evidence.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 
@@ -39,6 +40,8 @@ export interface FaultKind {
   readonly late?: { readonly share: number; readonly delayMs: number; readonly forMs?: number }
   /** Over as soon as it is done; nothing is held. */
   readonly instant?: true
+  /** Of a fault of the load or the agents: what the round's own evidence says of it. */
+  readonly biteOf?: (evidence: RoundEvidence) => Bite
   /** Injects, holds for `forMs`, heals. */
   readonly run: (tools: FaultTools, forMs: number) => Promise<Bite>
 }

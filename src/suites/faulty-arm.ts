@@ -81,8 +81,8 @@ class FaultyArm implements PlayableArm {
     // The round goes on whatever a fault does; its failure is told when the round is over.
     records.catch(() => undefined)
     const played = await this.arm.play(this.withLateAnswers(plan), started.resolve)
-    const faults = await records
     const { evidence } = played
+    const faults = (await records).map((each) => ({ ...each, ...faultKind(each.kind)?.biteOf?.(evidence) }))
     const blunt = faults.filter(({ bit }) => !bit)
     const ledger = blunt.length === 0 ? evidence.ledger : unknownBecause(evidence.ledger, blunt)
     return { ...played, evidence: { ...evidence, ledger, faults } }

@@ -140,6 +140,9 @@ describe('a session', () => {
     expect(session.open).toBe(0)
     expect(evidence.client['refusedWithRetryAfter']).toBe(3)
     expect(evidence.client['firstRetryAfterMs']).toBeGreaterThan(0)
-    expect((await run(planOf({ nonce: 'r1' }))).evidence.client['refusedWithRetryAfter']).toBe(3)
+    // Three were refused and never reached anybody; every other answer was kept back.
+    expect(evidence.client['answersKeptBack']).toBe(evidence.counts.scheduled - 3)
+    const { client } = (await run(planOf({ nonce: 'r1' }))).evidence
+    expect([client['refusedWithRetryAfter'], client['answersKeptBack']]).toEqual([3, undefined])
   })
 })
