@@ -6,7 +6,8 @@ import type { SigningKey } from './certificates/keys.ts'
 import type { RoundEvidence } from './measurement/round-evidence.ts'
 import { exitCodes } from './platform/errors.ts'
 import type { Progress } from './reports/progress.ts'
-import type { FinishedRun } from './suites/run-frame.ts'
+import type { CaseOutlinePlan } from './reports/outline.ts'
+import type { FinishedRun, SuiteRequest } from './suites/run-frame.ts'
 import type { RunEvents } from './suites/run-events.ts'
 
 export interface SuiteFlags {
@@ -33,6 +34,17 @@ export function watching(
 }
 
 export abstract class SuiteCommand extends BaseCommand {
+  /** What a dry run of a suite with several loads prints. */
+  protected async caseOutline<O extends Omit<CaseOutlinePlan, 'engines'>>(
+    { arms, profile, seed }: Pick<SuiteRequest, 'arms' | 'profile' | 'seed'>,
+    outline: O,
+  ): Promise<unknown> {
+    const { caseOutlineLines } = await import('./reports/outline.ts')
+    const engines = arms.map(({ label, role }) => ({ label, role }))
+    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...outline, engines }).join('\n'))
+    return { dryRun: true, profile, seed, ...outline, engines }
+  }
+
   /** Measures with live progress, reports, certifies unless told not to, and sets the exit code. `rounds`: of one engine. */
   protected async runSuite(
     flags: SuiteFlags,

@@ -2,7 +2,6 @@
 import { durationFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
 import { comparisonFlags, readSettings } from '../../command-flags.ts'
 import { SuiteCommand } from '../../suite-command.ts'
-import type { BurstOutline, BurstRequest } from '../../suites/run-burst.ts'
 
 export default class BenchBurst extends SuiteCommand {
   static override summary = 'Put bursts on the engines and show how far they degrade and how soon they recover'
@@ -54,15 +53,8 @@ A control without a burst carries the latency targets. --rate is that before and
     const { outlineBurst, runBurst } = await import('../../suites/run-burst.ts')
     const request = burstRequest(flags, readSettings(flags), process.cwd())
     const outline = await outlineBurst(request)
-    if (flags['dry-run']) return this.outline(request, outline)
+    if (flags['dry-run']) return this.caseOutline(request, outline)
     const rounds = outline.cases.reduce((sum, each) => sum + each.rounds, 0)
     return this.runSuite(flags, rounds, (events, signal) => runBurst(request, outline, events, signal))
-  }
-
-  private async outline(request: BurstRequest, outline: BurstOutline): Promise<unknown> {
-    const { caseOutlineLines } = await import('../../reports/outline.ts')
-    const engines = request.arms.map(({ label, role }) => ({ label, role }))
-    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...outline, engines }).join('\n'))
-    return { dryRun: true, profile: request.profile, seed: request.seed, ...outline, engines }
   }
 }

@@ -2,7 +2,6 @@
 import { textFlag } from '../../configuration/flags.ts'
 import { comparisonFlags, readSettings } from '../../command-flags.ts'
 import { SuiteCommand } from '../../suite-command.ts'
-import type { CoordinationOutline, CoordinationRequest } from '../../suites/run-coordination.ts'
 
 const { agents: _agents, pattern: _pattern, ...sharedFlags } = comparisonFlags
 
@@ -40,15 +39,8 @@ workload file; --rate is in exchanges per second. The last pattern carries the d
     const { outlineCoordination, runCoordination } = await import('../../suites/run-coordination.ts')
     const request = coordinationRequest(flags, readSettings(flags), process.cwd())
     const outline = await outlineCoordination(request)
-    if (flags['dry-run']) return this.outline(request, outline)
+    if (flags['dry-run']) return this.caseOutline(request, outline)
     const rounds = outline.cases.reduce((sum, each) => sum + each.rounds, 0)
     return this.runSuite(flags, rounds, (events, signal) => runCoordination(request, outline, events, signal))
-  }
-
-  private async outline(request: CoordinationRequest, outline: CoordinationOutline): Promise<unknown> {
-    const { caseOutlineLines } = await import('../../reports/outline.ts')
-    const engines = request.arms.map(({ label, role }) => ({ label, role }))
-    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...outline, engines }).join('\n'))
-    return { dryRun: true, profile: request.profile, seed: request.seed, ...outline, engines }
   }
 }

@@ -2,7 +2,6 @@
 import { durationFlag, textFlag } from '../../configuration/flags.ts'
 import { comparisonFlags, readSettings } from '../../command-flags.ts'
 import { SuiteCommand } from '../../suite-command.ts'
-import type { MemoryOutline, MemoryRequest } from '../../suites/run-memory.ts'
 
 const {
   host: _host,
@@ -58,15 +57,8 @@ answer. A control without any of it carries the latency targets; --agents, --rat
     const { outlineMemory, runMemory } = await import('../../suites/run-memory.ts')
     const request = memoryRequest(flags, readSettings({ ...flags, host: 'process' }), process.cwd())
     const outline = await outlineMemory(request)
-    if (flags['dry-run']) return this.outline(request, outline)
+    if (flags['dry-run']) return this.caseOutline(request, outline)
     const rounds = outline.cases.reduce((sum, each) => sum + each.rounds, 0)
     return this.runSuite(flags, rounds, (events, signal) => runMemory(request, outline, events, signal))
-  }
-
-  private async outline(request: MemoryRequest, outline: MemoryOutline): Promise<unknown> {
-    const { caseOutlineLines } = await import('../../reports/outline.ts')
-    const engines = request.arms.map(({ label, role }) => ({ label, role }))
-    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...outline, engines }).join('\n'))
-    return { dryRun: true, profile: request.profile, seed: request.seed, ...outline, engines }
   }
 }

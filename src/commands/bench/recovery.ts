@@ -2,7 +2,6 @@
 import { durationFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
 import { comparisonFlags, readSettings } from '../../command-flags.ts'
 import { SuiteCommand } from '../../suite-command.ts'
-import type { RecoveryOutline, RecoveryRequest } from '../../suites/run-recovery.ts'
 
 const {
   host: _host,
@@ -58,15 +57,8 @@ A control without faults carries the latency targets. --rounds and --round-durat
     const { outlineRecovery, runRecovery } = await import('../../suites/run-recovery.ts')
     const request = recoveryRequest(flags, readSettings({ ...flags, host: 'process' }), process.cwd())
     const outline = outlineRecovery(request)
-    if (flags['dry-run']) return this.outline(request, outline)
+    if (flags['dry-run']) return this.caseOutline(request, outline)
     const rounds = outline.cases.reduce((sum, each) => sum + each.rounds, 0)
     return this.runSuite(flags, rounds, (events, signal) => runRecovery(request, outline, events, signal))
-  }
-
-  private async outline(request: RecoveryRequest, outline: RecoveryOutline): Promise<unknown> {
-    const { caseOutlineLines } = await import('../../reports/outline.ts')
-    const engines = request.arms.map(({ label, role }) => ({ label, role }))
-    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...outline, engines }).join('\n'))
-    return { dryRun: true, profile: request.profile, seed: request.seed, ...outline, engines }
   }
 }

@@ -2,7 +2,6 @@
 import { durationFlag, numberFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
 import { comparisonFlags, readSettings } from '../../command-flags.ts'
 import { SuiteCommand } from '../../suite-command.ts'
-import type { ScalingRequest } from '../../suites/run-scaling.ts'
 
 const { agents: _agents, rate: _rate, ...sharedFlags } = comparisonFlags
 
@@ -56,19 +55,10 @@ how memory, connections and database queries grow. The decision is about the lar
     const { flags } = await this.parse(BenchScale)
     const { scalingRequest } = await import('../../configuration/scaling-request.ts')
     const request = scalingRequest(flags, readSettings(flags), process.cwd())
-    if (flags['dry-run']) return this.outline(request)
     const { runScaling, outlineScaling } = await import('../../suites/run-scaling.ts')
     const outline = await outlineScaling(request)
+    if (flags['dry-run']) return this.caseOutline(request, outline)
     const rounds = outline.cases.reduce((sum, each) => sum + each.rounds, 0)
     return this.runSuite(flags, rounds, (events, signal) => runScaling(request, outline, events, signal))
-  }
-
-  private async outline(request: ScalingRequest): Promise<unknown> {
-    const { outlineScaling } = await import('../../suites/run-scaling.ts')
-    const { caseOutlineLines } = await import('../../reports/outline.ts')
-    const outline = await outlineScaling(request)
-    const engines = request.arms.map(({ label, role }) => ({ label, role }))
-    if (!this.jsonEnabled()) this.log(caseOutlineLines({ ...outline, engines }).join('\n'))
-    return { dryRun: true, profile: request.profile, seed: request.seed, ...outline, engines }
   }
 }
