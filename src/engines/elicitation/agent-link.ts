@@ -149,9 +149,7 @@ export class AgentLink {
       case 'pong':
         return this.acknowledge(reader.count())
       case 'ping':
-        this.acknowledge(reader.count())
-        this.say('pong', '', '')
-        return
+        return this.ping()
       case 'hello':
         return this.hello()
       case 'refused':
@@ -163,6 +161,13 @@ export class AgentLink {
       default:
         return this.owner.broken(this, 'MALFORMED')
     }
+  }
+
+  /** An entry that was sent before the ping and did not come is noticed now, not when the next one comes. */
+  private ping(): void {
+    this.acknowledge(reader.count())
+    if (reader.count() > this.seen) return this.owner.broken(this, 'SEQUENCE_GAP')
+    this.say('pong', '', '')
   }
 
   private hello(): void {

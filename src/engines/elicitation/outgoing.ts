@@ -39,8 +39,9 @@ export class Outgoing {
     this.say(agent, 'hello', rest, 0, nowMs)
   }
 
+  /** With the last sequence that the connection was handed: frames before it that vanished on the way show by it. */
   ping(agent: number, nowMs: number): void {
-    this.say(agent, 'ping', '', 0, nowMs)
+    this.say(agent, 'ping', ` ${this.agents.pushed[agent] ?? 0}`, 0, nowMs)
   }
 
   pong(agent: number, nowMs: number): void {

@@ -137,6 +137,16 @@ describe('the inbox', () => {
     expect(told).toEqual(['broken SEQUENCE_GAP'])
   })
 
+  it('shows in a heartbeat as well, and one without a gap is answered', () => {
+    link.receive('question 0 1 r:a1:1 a1 500\n{}')
+    told = []
+    link.receive('ping 0 1')
+    expect([told, wire.at(-1)]).toEqual([[], 'pong 1 s 1 1'])
+    link.receive('ping 0 2')
+    expect(told).toEqual(['broken SEQUENCE_GAP'])
+    expect(wire.length).toBe(1)
+  })
+
   it('passes over a void entry', () => {
     link.receive('void 0 1 r:a1:5')
     link.receive('question 0 2 r:a1:6 a1 900\n{}')

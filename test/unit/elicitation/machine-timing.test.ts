@@ -211,7 +211,7 @@ describe('heartbeats', () => {
     expect(sent).toEqual([])
     say(1, 'cursor')
     pass(1200)
-    expect(sent).toContain('0 ping 0')
+    expect(sent).toContain('0 ping 0 0')
     expect(disconnected).toEqual([])
     pass(4900)
     expect(disconnected).toEqual(['0 UNRESPONSIVE'])
@@ -220,6 +220,15 @@ describe('heartbeats', () => {
       pass(1000)
     }
     expect(disconnected).toEqual(['0 UNRESPONSIVE'])
+  })
+
+  it('say what the connection was handed, so that entries lost on the way show without another one', () => {
+    ask(1)
+    ask(2)
+    commit()
+    sent = []
+    pass(4100)
+    expect(sent).toContain('1 ping 0 2')
   })
 
   it('ends a session at its expiry', () => {
