@@ -5,11 +5,11 @@
 import { fitScalability } from '../statistics/scalability.ts'
 import type { JudgedCase } from './derive-cases.ts'
 import { significant, significantHigh, significantLow } from './derive-figures.ts'
-import { kneeOf, probeOutcome, type Probe } from './knee.ts'
+import { kneeOf, levelProbe, offeredPerSecond, probeOutcome, type Probe } from './knee.ts'
 import type { KneeResult, ScalabilityResult } from './results-document.ts'
 
-/** Empty for an engine that made no probe. */
-export function kneeResult({ view: { plan }, judged }: JudgedCase, engine: string): KneeResult[] {
+/** Empty for an engine that made no probe. `level`: the case at whose number of agents the knee was sought, where there is one. */
+export function kneeResult({ view: { plan }, judged }: JudgedCase, engine: string, level?: JudgedCase): KneeResult[] {
   const boundMs = plan.searchBoundsMs?.[engine]
   const arm = judged.sorted.arms.find((each) => each.arm.label === engine)
   if (boundMs === undefined || arm === undefined || arm.all.length === 0) return []
@@ -17,12 +17,19 @@ export function kneeResult({ view: { plan }, judged }: JudgedCase, engine: strin
   const probes = own.map((evidence): Probe => {
     const counted = arm.valid.find((round) => round.evidence.round === evidence.round)
     return {
-      ratePerSecond: evidence.counts.scheduled / (evidence.durationMs / 1000),
+      ratePerSecond: offeredPerSecond(evidence),
       outcome: probeOutcome(evidence, counted?.series.roundTrip.whole ?? null, boundMs),
     }
   })
-  const { ratePerSecond, limit } = kneeOf(probes)
-  const best = own[probes.findLastIndex((probe) => probe.ratePerSecond === ratePerSecond && probe.outcome === 'held')]
+  const levelRounds = level?.judged.sorted.arms.find((each) => each.arm.label === engine)?.valid ?? []
+  const atLevel = levelProbe(
+    levelRounds.map(({ evidence, series }) => ({ evidence, roundTrip: series.roundTrip.whole })),
+    boundMs,
+  )
+  const { ratePerSecond, limit } = kneeOf(atLevel === null ? probes : [atLevel, ...probes])
+  const best =
+    own[probes.findLastIndex((probe) => probe.ratePerSecond === ratePerSecond && probe.outcome === 'held')] ??
+    levelRounds.map(({ evidence }) => evidence).find((evidence) => offeredPerSecond(evidence) === ratePerSecond)
   const cpuUs = best?.resources.cpuUs ?? null
   const elapsedMs = best === undefined ? 0 : best.durationMs + best.drainMs
   return [

@@ -22,13 +22,18 @@ export function scalingResult(
   searches: readonly JudgedCase[],
 ): ScalingResult {
   const labels = manifest.engines.map(({ label }) => label)
-  const knees = searches.flatMap((each) => labels.flatMap((label) => kneeResult(each, label)))
+  const knees = searches.flatMap((each) => labels.flatMap((label) => kneeResult(each, label, levelAt(each, cases))))
   return {
     knees,
     scalability: searches.length === 0 ? [] : labels.map((label) => scalabilityOf(label, knees)),
     levels: cases.flatMap((each) => labels.map((label) => levelOf(each, label))),
     growth: labels.flatMap((label) => growthMetrics.map((metric) => growthOf(cases, label, metric))),
   }
+}
+
+/** The load of as many agents that was played before the search. */
+function levelAt({ view }: JudgedCase, cases: readonly JudgedCase[]): JudgedCase | undefined {
+  return cases.find(({ view: { plan } }) => plan.agents === view.plan.agents && plan.loadModel === 'open')
 }
 
 function roundsOf({ judged }: JudgedCase, label: string): ArmRounds | undefined {

@@ -3,7 +3,8 @@
  *
  * A probe is one round at one rate. It held when the generator kept up, at least 99.9 % of the exchanges completed and round trip p99
  * stayed below the engine's bound. Which rate is probed next follows from the probes so far alone: rates quadruple until one does not
- * hold, then the gap is halved (geometrically) until it is small. What is published is the rate that a probe's schedule had.
+ * hold, then the gap is halved (geometrically) until it is small. The level's own rounds are the first probe: a search never ends below a
+ * rate that the level held. What is published is the rate that a schedule had.
  */
 import { quantile, type Distribution } from '../statistics/distribution.ts'
 import type { RoundEvidence } from './round-evidence.ts'
@@ -35,32 +36,71 @@ export function probeOutcome({ counts }: RoundEvidence, roundTrip: Distribution 
   return p99Us === null || p99Us / 1000 >= boundMs ? 'latency' : 'held'
 }
 
-/** The rate to probe next, or null when the search is over. Probes in the order they were made, starting at `startPerSecond`. */
-export function nextProbeRate(probes: readonly Probe[], startPerSecond: number, mostProbes: number): number | null {
-  if (probes.length === 0) return startPerSecond
+/**
+ * What the rounds of a level say as a probe at its own rate: held, when every round that counts held; null when they say nothing of the
+ * kind. `rounds` of one engine at the number of agents of the search.
+ */
+export function levelProbe(
+  rounds: readonly { readonly evidence: RoundEvidence; readonly roundTrip: Distribution }[],
+  boundMs: number,
+): Probe | null {
+  if (rounds.length === 0) return null
+  if (rounds.some(({ evidence, roundTrip }) => probeOutcome(evidence, roundTrip, boundMs) !== 'held')) return null
+  const rates = rounds.map(({ evidence }) => offeredPerSecond(evidence))
+  return { ratePerSecond: Math.min(...rates), outcome: 'held' }
+}
+
+/** What the schedule of a round held, which is what is published. */
+export function offeredPerSecond({ counts, durationMs }: RoundEvidence): number {
+  return counts.scheduled / (durationMs / 1000)
+}
+
+/**
+ * The rate to probe next, or null when the search is over. Probes in the order they were made, starting at `startPerSecond`; `level`: what
+ * the level itself showed, below which nothing need be sought.
+ */
+export function nextProbeRate(
+  probes: readonly Probe[],
+  startPerSecond: number,
+  mostProbes: number,
+  level: Probe | null = null,
+): number | null {
+  const known = level === null ? probes : [level, ...probes]
+  if (probes.length === 0) return Math.max(startPerSecond, (level?.ratePerSecond ?? 0) * stride)
   if (probes.length >= mostProbes) return null
-  const held = probes.filter(({ outcome }) => outcome === 'held').map(({ ratePerSecond }) => ratePerSecond)
-  const missed = probes.filter(({ outcome }) => outcome !== 'held').map(({ ratePerSecond }) => ratePerSecond)
-  if (missed.length === 0) return Math.max(...held) * stride
-  const ceiling = Math.min(...missed)
-  const floor = Math.max(0, ...held.filter((rate) => rate < ceiling))
-  if (floor === 0) return ceiling / stride >= 1 ? ceiling / stride : null
+  const { ratePerSecond: floor, ceilingPerSecond: ceiling } = kneeOf(known)
+  if (ceiling === null) return (floor ?? 0) * stride
+  if (floor === null) return ceiling / stride >= 1 ? ceiling / stride : null
   return ceiling / floor <= kneeResolution ? null : Math.sqrt(floor * ceiling)
 }
 
-/** null when no rate held. A rate above one that did not hold does not count, however often it held. */
-export function kneeOf(probes: readonly Probe[]): {
+export interface Knee {
+  /** The highest rate that held; null when none did. */
   readonly ratePerSecond: number | null
+  /** What the lowest rate above it that did not hold failed by. */
   readonly limit: Exclude<ProbeOutcome, 'held'> | 'not reached'
-} {
+  /** That rate; null when every one held. */
+  readonly ceilingPerSecond: number | null
+}
+
+/**
+ * A rate above one at which the engine failed does not count, however often it held. Where only the generator or the machine failed, a
+ * higher rate that held shows that the engine bears the lower one as well.
+ */
+export function kneeOf(probes: readonly Probe[]): Knee {
   const missed = probes.flatMap(({ ratePerSecond, outcome }) =>
     outcome === 'held' ? [] : [{ ratePerSecond, outcome }],
   )
-  const first = missed.toSorted((a, b) => a.ratePerSecond - b.ratePerSecond)[0]
-  const ceiling = first?.ratePerSecond ?? Infinity
-  const held = probes.filter(({ outcome, ratePerSecond }) => outcome === 'held' && ratePerSecond < ceiling)
+  const failed = missed.filter(({ outcome }) => outcome !== 'generator').map(({ ratePerSecond }) => ratePerSecond)
+  const failedFrom = Math.min(Infinity, ...failed)
+  const held = probes.filter(({ outcome, ratePerSecond }) => outcome === 'held' && ratePerSecond < failedFrom)
+  const best = held.length === 0 ? null : Math.max(...held.map(({ ratePerSecond }) => ratePerSecond))
+  const above = missed
+    .filter(({ ratePerSecond }) => best === null || ratePerSecond > best)
+    .toSorted((a, b) => a.ratePerSecond - b.ratePerSecond)[0]
   return {
-    ratePerSecond: held.length === 0 ? null : Math.max(...held.map(({ ratePerSecond }) => ratePerSecond)),
-    limit: first?.outcome ?? 'not reached',
+    ratePerSecond: best,
+    limit: above?.outcome ?? 'not reached',
+    ceilingPerSecond: above?.ratePerSecond ?? null,
   }
 }

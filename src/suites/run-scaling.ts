@@ -4,22 +4,22 @@
  */
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
+import { caseToPlay } from './case-plan.ts'
 import { estimateDiskBytes, type PlannedArm } from './comparison-plan.ts'
-import { playComparison, type ComparisonHooks, type ComparisonOutcome } from './comparison.ts'
+import { playComparison, type ComparisonHooks, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
 import type { RunEvents } from './run-events.ts'
 import { closeAll, openArm, validateEngines } from './run-frame.ts'
 import type { FinishedRun, SuiteRequest } from './run-frame.ts'
 import { beginRun } from './run-record.ts'
 import { estimateScalingMs, planScaling, type ScalingPlan, type ScalingSizes } from './scaling.ts'
-import { latenessBoundMs } from '../measurement/derive-rounds.ts'
 import { collectEnvironment } from '../measurement/environment.ts'
 import { readHistogramLog } from '../measurement/histogram-log.ts'
-import { nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
-import type { CasePlan, RoundEvidence } from '../measurement/round-evidence.ts'
+import { levelProbe, nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
+import type { CasePlan } from '../measurement/round-evidence.ts'
 import { stopBelowSuccess, successShare } from '../measurement/run-cases.ts'
 import { delay, type Clock } from '../platform/clock.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { mergeDistributions } from '../statistics/distribution.ts'
+import { mergeDistributions, type Distribution } from '../statistics/distribution.ts'
 
 export interface ScalingRequest extends SuiteRequest {
   readonly sizes: ScalingSizes
@@ -147,49 +147,58 @@ class LevelPlayer {
       { arm: planned, agents: level.agents, host: outline.host, clockOrigin: origin, staggerMs: request.staggerMs },
       events,
     )
-    const evidence: RoundEvidence[] = []
+    const played: PlayedRound[] = []
     const hooks: ComparisonHooks = {
       onWarmup: () => undefined,
       onRoundStart: (engine, round, attempt) => events.roundStart(`${engine}, ${level.name}`, round, attempt),
-      onRound: (played) => {
-        evidence.push(played.evidence)
-        this.onRound(played, opened.connectPerSecond)
+      onRound: (round) => {
+        played.push(round)
+        this.onRound(round, opened.connectPerSecond)
       },
     }
     try {
       const { ended } = await playComparison(this.levelPlan(level, planned.label), [opened], hooks, clock, signal)
-      const share = successShare(evidence)
+      const share = successShare(played.map(({ evidence }) => evidence))
       if (share !== null && share < stopBelowSuccess) {
         this.stopped.add(planned.label)
         events.note(
           `${planned.label} completed ${(share * 100).toFixed(1)} % at ${level.name}; it is not put to larger loads`,
         )
       }
-      return ended === 'complete' && !this.stopped.has(planned.label) ? await this.searchKnee(level, opened) : ended
+      return ended === 'complete' && !this.stopped.has(planned.label)
+        ? await this.searchKnee(level, opened, played)
+        : ended
     } finally {
       await closeAll([opened], events)
     }
   }
 
   /** Probes rate after rate on hosts that are up; see knee.ts for what follows what. */
-  private async searchKnee(level: CasePlan, arm: Arm): Promise<ComparisonOutcome['ended']> {
+  private async searchKnee(
+    level: CasePlan,
+    arm: Arm,
+    levelRounds: readonly PlayedRound[],
+  ): Promise<ComparisonOutcome['ended']> {
     const { outline, events, clock, signal } = this.parts
     const search = outline.cases.find((each) => each.searchBoundsMs !== undefined && each.agents === level.agents)
     const boundMs = search?.searchBoundsMs?.[arm.label]
     if (search === undefined || boundMs === undefined || level.loadModel === 'closed') return 'complete'
     const probes: Probe[] = []
+    const counted = levelRounds.flatMap(({ evidence, hlog }) => {
+      const roundTrip = roundTripOf({ evidence, hlog })
+      return roundTrip === null ? [] : [{ evidence, roundTrip }]
+    })
+    const atLevel = levelProbe(counted, boundMs)
     for (;;) {
-      const rate = nextProbeRate(probes, search.ratePerSecond, search.rounds)
+      const rate = nextProbeRate(probes, search.ratePerSecond, search.rounds, atLevel)
       if (rate === null) return 'complete'
       events.stage(`${arm.label}: probing ${rate.toFixed(0)} exchanges/s with ${level.agents} agents`)
       const hooks: ComparisonHooks = {
         onWarmup: () => undefined,
         onRoundStart: () => undefined,
         onRound: (played) => {
-          const { evidence, hlog } = played
-          const trips = evidence.audit.valid ? (readHistogramLog(hlog).get('roundTrip') ?? []) : null
-          const roundTrip = trips === null ? null : mergeDistributions(trips)
-          probes.push({ ratePerSecond: rate, outcome: probeOutcome(evidence, roundTrip, boundMs) })
+          const outcome = probeOutcome(played.evidence, roundTripOf(played), boundMs)
+          probes.push({ ratePerSecond: rate, outcome })
           this.onRound(played, arm.connectPerSecond)
         },
       }
@@ -207,24 +216,17 @@ class LevelPlayer {
     }
   }
 
-  private levelPlan(level: CasePlan, label: string): Parameters<typeof playComparison>[0] {
+  private levelPlan(level: CasePlan, label: string): ComparisonPlan {
     const { request, outline, runId, clock } = this.parts
-    const elapsedMs = (clock.nowNs() - this.startNs) / 1e6
-    const leftMs = (until: number): number => Math.max(0, until - elapsedMs)
-    return {
-      rounds: level.rounds,
-      firstRound: level.firstRound,
-      roundDurationMs: level.roundDurationMs,
+    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
+    return caseToPlay(level, planner, {
       warmupMs: level.loadModel === 'closed' ? 0 : request.warmupMs,
-      workload: { ...request.workload, agents: level.agents, ratePerSecond: level.ratePerSecond },
-      pacing: request.pacing,
-      loadModel: level.loadModel,
-      seed: request.seed,
-      runId,
-      latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
       order: Array.from({ length: level.rounds }, () => [label]),
-      repeatUntilMs: leftMs(Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity)),
-      budgetMs: request.timeBudgetMs === null ? null : leftMs(request.timeBudgetMs),
-    }
+    })
   }
+}
+
+/** null of a round that does not count. */
+function roundTripOf({ evidence, hlog }: Pick<PlayedRound, 'evidence' | 'hlog'>): Distribution | null {
+  return evidence.audit.valid ? mergeDistributions(readHistogramLog(hlog).get('roundTrip') ?? []) : null
 }

@@ -203,11 +203,11 @@ describe('an engine that fails at a load', () => {
 })
 
 describe('a search within the run', () => {
-  const searching = (spoil: (evidence: RoundEvidence) => RoundEvidence) => {
+  const searching = (spoil: (evidence: RoundEvidence) => RoundEvidence, agents = 200) => {
     const run = scalingRun(linear)
     const cases = run.manifest.plan.cases.map((each, index) =>
       index === levels.length - 1
-        ? { ...each, name: 'knee-200', agents: 200, searchBoundsMs: { polling: 3000, elicitation: 300 } }
+        ? { ...each, name: `knee-${agents}`, agents, searchBoundsMs: { polling: 3000, elicitation: 300 } }
         : each,
     )
     const own = (evidence: RoundEvidence) => evidence.round >= (levels.length - 1) * perLevel
@@ -230,10 +230,23 @@ describe('a search within the run', () => {
 
   it('does not let a probe count whose generator was the limit', () => {
     const audit = { valid: false, reasons: ['The machine was away.'] }
-    const knees = searching((evidence) => ({ ...evidence, audit: { ...evidence.audit, ...audit } }))
-    expect(knees?.map(({ ratePerSecond, limit }) => [ratePerSecond, limit])).toEqual([
+    const spoil = (evidence: RoundEvidence) => ({ ...evidence, audit: { ...evidence.audit, ...audit } })
+    expect(searching(spoil, 300)?.map(({ ratePerSecond, limit }) => [ratePerSecond, limit])).toEqual([
       [null, 'generator'],
       [null, 'generator'],
+    ])
+  })
+
+  it('ends no lower than what the level of as many agents held itself', () => {
+    // Probes at three times the rate of the level, in which the generator failed.
+    const spoil = (evidence: RoundEvidence) => ({
+      ...evidence,
+      durationMs: evidence.durationMs / 3,
+      audit: { ...evidence.audit, valid: false, reasons: ['Sends were late.'] },
+    })
+    expect(searching(spoil)?.map(({ ratePerSecond, limit }) => [ratePerSecond, limit])).toEqual([
+      [sentInThreeSeconds / 3, 'generator'],
+      [sentInThreeSeconds / 3, 'generator'],
     ])
   })
 })

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { kneeOf, kneeResolution, nextProbeRate, probeOutcome, type Probe } from '../../../src/measurement/knee.ts'
+import {
+  kneeOf,
+  kneeResolution,
+  levelProbe,
+  nextProbeRate,
+  offeredPerSecond,
+  probeOutcome,
+  type Probe,
+} from '../../../src/measurement/knee.ts'
 import { distributionOf } from '../../../src/statistics/distribution.ts'
 import { syntheticRun } from '../derive/synthetic-run.ts'
 
@@ -34,13 +42,13 @@ describe('the search for a knee', () => {
 
   it('stops at the number of probes it was given, with what it has', () => {
     expect(search(3000, 100, 4).map(({ ratePerSecond }) => ratePerSecond)).toEqual([100, 400, 1600, 6400])
-    expect(kneeOf(search(3000, 100, 4))).toEqual({ ratePerSecond: 1600, limit: 'latency' })
-    expect(kneeOf(search(3000, 100, 3))).toEqual({ ratePerSecond: 1600, limit: 'not reached' })
+    expect(kneeOf(search(3000, 100, 4))).toMatchObject({ ratePerSecond: 1600, limit: 'latency' })
+    expect(kneeOf(search(3000, 100, 3))).toMatchObject({ ratePerSecond: 1600, limit: 'not reached' })
   })
 
   it('gives up below one exchange per second', () => {
     const probes = search(0, 100, 40)
-    expect(kneeOf(probes)).toEqual({ ratePerSecond: null, limit: 'latency' })
+    expect(kneeOf(probes)).toMatchObject({ ratePerSecond: null, limit: 'latency' })
     expect(probes.at(-1)?.ratePerSecond).toBeGreaterThanOrEqual(1)
   })
 
@@ -50,7 +58,49 @@ describe('the search for a knee', () => {
       { ratePerSecond: 200, outcome: 'errors' },
       { ratePerSecond: 400, outcome: 'held' },
     ]
-    expect(kneeOf(probes)).toEqual({ ratePerSecond: 100, limit: 'errors' })
+    expect(kneeOf(probes)).toEqual({ ratePerSecond: 100, limit: 'errors', ceilingPerSecond: 200 })
+  })
+
+  it('counts a rate above one at which only the generator failed: the engine bears the lower one as well', () => {
+    const probes: Probe[] = [
+      { ratePerSecond: 100, outcome: 'generator' },
+      { ratePerSecond: 200, outcome: 'held' },
+      { ratePerSecond: 800, outcome: 'generator' },
+    ]
+    expect(kneeOf(probes)).toEqual({ ratePerSecond: 200, limit: 'generator', ceilingPerSecond: 800 })
+  })
+
+  it("never ends below what the level itself held, though every probe is the generator's failure", () => {
+    const level: Probe = { ratePerSecond: 1500, outcome: 'held' }
+    const probes: Probe[] = []
+    for (;;) {
+      const rate = nextProbeRate(probes, 1000, 6, level)
+      if (rate === null) break
+      probes.push({ ratePerSecond: rate, outcome: 'generator' })
+    }
+    expect(probes[0]).toMatchObject({ ratePerSecond: 6000 })
+    for (const { ratePerSecond } of probes) expect(ratePerSecond).toBeGreaterThan(1500)
+    expect(kneeOf([level, ...probes])).toMatchObject({ ratePerSecond: 1500, limit: 'generator' })
+  })
+
+  it('begins where it was told to when the level says less, or nothing', () => {
+    expect(nextProbeRate([], 1000, 6, { ratePerSecond: 20, outcome: 'held' })).toBe(1000)
+    expect(nextProbeRate([], 1000, 6, null)).toBe(1000)
+  })
+})
+
+describe('a level', () => {
+  const evidence = syntheticRun().rounds[1]?.evidence
+  if (evidence === undefined) throw new Error('no round')
+  const quick = distributionOf(Array.from({ length: 500 }, () => 10_000))
+  const slow = distributionOf(Array.from({ length: 500 }, () => 400_000))
+
+  it('is a probe at its own rate when all its rounds held, and says nothing otherwise', () => {
+    const round = { evidence, roundTrip: quick }
+    const ratePerSecond = offeredPerSecond(evidence)
+    expect(levelProbe([round, round], 300)).toEqual({ ratePerSecond, outcome: 'held' })
+    expect(levelProbe([round, { evidence, roundTrip: slow }], 300)).toBeNull()
+    expect(levelProbe([], 300)).toBeNull()
   })
 })
 
