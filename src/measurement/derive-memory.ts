@@ -8,6 +8,7 @@ import type { FigureReading } from '../statistics/suite-figures.ts'
 import type { JudgedCase, SuiteResult } from './derive-cases.ts'
 import { significant, significantHigh, significantLow } from './derive-figures.ts'
 import {
+  cappedKinds,
   deathFindings,
   descriptorsResult,
   floodResult,
@@ -38,7 +39,9 @@ export function memorySuite({ engines }: RunManifest, cases: readonly JudgedCase
     agents: perEngine.flatMap(({ engine, rounds }) => agentMemory(engine, ofKind(rounds, 'idle'))),
     inFlight: perEngine.flatMap(({ engine, rounds }) => inFlight(engine, rounds)),
     copies: perEngine.flatMap(({ engine, rounds }) => payloadCopies(engine, inFlight(engine, rounds))),
-    pressure: perEngine.flatMap(({ rounds }) => ofKind(rounds, 'heapCap').flatMap(pressureResult)),
+    pressure: perEngine.flatMap(({ rounds }) =>
+      cappedKinds.flatMap((kind) => ofKind(rounds, kind).flatMap(pressureResult)),
+    ),
     descriptors: perEngine.flatMap(({ rounds }) => ofKind(rounds, 'descriptors').flatMap(descriptorsResult)),
     slowReaders: perEngine.flatMap(({ engine, rounds }) =>
       ofKind(rounds, 'slowReader').flatMap((each) => slowReaderResult(each, controlOf(engine))),
@@ -222,7 +225,13 @@ function slopeReading(slope: SlopeResult | undefined): FigureReading {
   }
 }
 
-const underPressure: readonly MemoryCasePlan['kind'][] = ['heapNeed', 'heapCap', 'descriptors', 'slowReader', 'flood']
+const underPressure: readonly MemoryCasePlan['kind'][] = [
+  'heapNeed',
+  ...cappedKinds,
+  'descriptors',
+  'slowReader',
+  'flood',
+]
 
 function pressureReading(
   memory: MemoryResult,
@@ -232,7 +241,7 @@ function pressureReading(
 ): FigureReading {
   const lost = name === 'lostUnderPressure'
   const own = rounds.filter((each) =>
-    lost ? underPressure.includes(each.memory.kind) : each.memory.kind === 'heapCap',
+    lost ? underPressure.includes(each.memory.kind) : cappedKinds.includes(each.memory.kind),
   )
   const valid = own.flatMap(({ arm }) => arm.valid)
   const died = memory.pressure.filter(

@@ -7,18 +7,20 @@ import { msOf, words } from './derive-figures.ts'
 import type { ArmRounds, ValidRound } from './derive-rounds.ts'
 import { liveBytes, median, readingsOf, type CaseRounds } from './memory-readings.ts'
 import type { DescriptorsResult, FloodResult, MemoryResult, PressureResult, SlowReaderResult } from './memory-result.ts'
-import type { MemoryReading, RoundEvidence } from './round-evidence.ts'
+import type { MemoryCasePlan, MemoryReading, RoundEvidence } from './round-evidence.ts'
 
 function p99Ms(rounds: readonly ValidRound[]): number | null {
   return msOf(quantile(mergeDistributions(rounds.map(({ series }) => series.roundTrip.whole)), 0.99))
 }
 
-/** Of any case but those that cap the heap, whose deaths are judged: also where the round does not count. */
+export const cappedKinds: readonly MemoryCasePlan['kind'][] = ['heapCap', 'processCap']
+
+/** Of any case but those with a cap, whose deaths are judged: also where the round does not count. */
 export function deathFindings(rounds: readonly CaseRounds[]): string[] {
   return rounds.flatMap(({ name, memory, arm }) =>
     arm.all.flatMap(({ faults }) => {
       const death = faults?.find(({ kind }) => kind === 'death')
-      if (death === undefined || memory.kind === 'heapCap') return []
+      if (death === undefined || cappedKinds.includes(memory.kind)) return []
       return [
         `finding: ${arm.arm.label} died in ${name} ${words(death.injectedAtMs / 1000)} s into the load: ${death.shownBy}`,
       ]
@@ -64,12 +66,14 @@ export function pressureResult(each: CaseRounds): PressureResult[] {
       case: each.name,
       engine: each.arm.arm.label,
       state,
+      capOf: each.memory.kind === 'processCap' ? 'process' : 'heap',
       capFactor: each.memory.capFactor,
       capBytes: figures['capBytes'] ?? null,
       needBytes: figures['needBytes'] ?? null,
       firstShedMs,
       diedAtMs,
       restartMs: tenth(figures['restartMs'] ?? null),
+      kernelKills: figures['kernelKills'] ?? null,
       shed,
       completed: evidence.counts.completed,
       failed: failedOf(evidence),

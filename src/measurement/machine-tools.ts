@@ -1,14 +1,14 @@
 /**
  * Which programs and rights of this machine are there that some cases need: none is needed to compare engines. What cannot be
  * tried (another system) is unknown, which is not the same as missing. Programs run with a timeout, with nothing on their
- * input, and change nothing that outlives them: the network rule is set on the loopback of a namespace that ends with it.
+ * input, and change nothing that outlives them: the network rule is set on the loopback of a namespace that ends with it, and the cgroup is removed.
  */
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { platform } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
+import { whyMemoryCannotBeLimited } from '../platform/memory-cgroup.ts'
 import { childEnvironment, environmentVariable } from '../platform/process.ts'
-import { cgroupFolders, type ReadText } from './machine-limits.ts'
 
 export const toolNames = ['git', 'postgresql', 'prlimit', 'cgroupMemory', 'networkNamespace', 'netem'] as const
 export type ToolName = (typeof toolNames)[number]
@@ -28,11 +28,11 @@ export interface ToolRun {
 
 export interface ToolAccess {
   readonly platform: string
-  readonly read: ReadText
   /** Folder of the first place where all of `programs` can be executed. */
   readonly find: (programs: readonly string[], besides?: readonly string[]) => string | null
   readonly run: (file: string, words: readonly string[]) => Promise<ToolRun>
-  readonly isWritable: (path: string) => boolean
+  /** Why the memory of a process cannot be limited; null when it can. */
+  readonly whyNoMemoryLimit: () => Promise<string | null>
 }
 
 const toolTimeoutMs = 5000
@@ -51,7 +51,7 @@ export async function readTools(access: ToolAccess): Promise<ToolReading[]> {
         ? missing('prlimit', 'prlimit is not on PATH')
         : present('prlimit', join(folder, 'prlimit'))
     }),
-    onLinux(access, 'cgroupMemory', () => cgroupMemory(access)),
+    await memoryLimit(access),
     namespace,
     await netemTool(access, namespace),
   ]
@@ -83,15 +83,12 @@ function debianServerFolders(): string[] {
   }
 }
 
-function cgroupMemory({ read, isWritable }: ToolAccess): ToolReading {
+/** Tried as the memory suite does it: a group is made, limited and removed. */
+async function memoryLimit({ platform: system, whyNoMemoryLimit }: ToolAccess): Promise<ToolReading> {
   const name = 'cgroupMemory'
-  const folder = cgroupFolders(read)[0]
-  if (folder === undefined) return missing(name, 'no control groups v2 are mounted')
-  const controllers = (read(`${folder}/cgroup.controllers`) ?? '').trim().split(/\s+/)
-  if (!controllers.includes('memory')) return missing(name, 'the memory controller is not in this control group')
-  return isWritable(folder) && isWritable(`${folder}/cgroup.subtree_control`)
-    ? present(name, 'the memory controller, writable')
-    : missing(name, 'the control group is not writable for this user')
+  if (system !== 'linux') return unknown(name, system)
+  const reason = await whyNoMemoryLimit()
+  return reason === null ? present(name, 'a memory cgroup can be made') : missing(name, reason)
 }
 
 async function networkNamespace({ platform: system, find, run }: ToolAccess): Promise<ToolReading> {
@@ -131,20 +128,16 @@ function unknown(name: ToolName, system: string): ToolReading {
 }
 
 /** This machine. */
-export function systemTools(read: ReadText): ToolAccess {
+export function systemTools(): ToolAccess {
   const path = (environmentVariable('PATH') ?? '').split(delimiter).filter((folder) => folder !== '')
   const find = (programs: readonly string[], besides: readonly string[] = []): string | null =>
     [...path, ...besides].find((folder) => programs.every((program) => isExecutable(join(folder, program)))) ?? null
-  return { platform: platform(), read, find, run: runTool, isWritable: (file) => hasAccess(file, constants.W_OK) }
+  return { platform: platform(), find, run: runTool, whyNoMemoryLimit: () => whyMemoryCannotBeLimited() }
 }
 
 function isExecutable(file: string): boolean {
-  return hasAccess(file, constants.X_OK)
-}
-
-function hasAccess(file: string, mode: number): boolean {
   try {
-    accessSync(file, mode)
+    accessSync(file, constants.X_OK)
     return true
   } catch {
     return false

@@ -55,12 +55,13 @@ export const pressureStates = [
   'invalid',
 ] as const
 
-/** One round under a heap cap. */
+/** One round under a cap on the heap or on the whole process. */
 export interface PressureResult {
   readonly case: string
   readonly engine: string
   /** carried: every exchange completed; shed: refused with a hint when to come back; failed: neither, and it lived. */
   readonly state: (typeof pressureStates)[number]
+  readonly capOf: 'heap' | 'process'
   readonly capFactor: number
   readonly capBytes: number | null
   readonly needBytes: number | null
@@ -69,6 +70,8 @@ export interface PressureResult {
   readonly diedAtMs: number | null
   /** Of the start after the death, without the cap. */
   readonly restartMs: number | null
+  /** How often the kernel killed the process for want of memory; null under a cap on the heap, or where it does not count. */
+  readonly kernelKills: number | null
   /** Refused with a hint when to come back. */
   readonly shed: number
   readonly completed: number

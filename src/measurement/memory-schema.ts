@@ -61,12 +61,20 @@ const pressureSchema = z.strictObject({
   state: z
     .enum(pressureStates)
     .describe('shed: refused with a hint when to come back; failed: exchanges failed without it, and it lived'),
+  capOf: z.enum(['heap', 'process']).describe('process: all memory of the process, by a cgroup'),
   capFactor: amount.describe('Of the cap over the measured need'),
-  capBytes: amount.nullable().describe('Heap cap; null: not recorded'),
-  needBytes: amount.nullable().describe('Highest settled heap under the same load without a cap; null: not recorded'),
+  capBytes: amount.nullable().describe('The cap in bytes; null: not recorded'),
+  needBytes: amount
+    .nullable()
+    .describe(
+      'Under the same load without a cap: highest settled heap, or most resident memory that is of no file; null: not recorded',
+    ),
   firstShedMs: timeMs('First refusal with such a hint, from the round’s zero'),
   diedAtMs: timeMs('Death of the process, from the round’s zero'),
   restartMs: timeMs('Start after the death, on the same store and without the cap'),
+  kernelKills: count
+    .nullable()
+    .describe('Kills for want of memory; null: a cap on the heap, or the kernel does not count'),
   shed: count.describe('Refusals with such a hint'),
   completed: count,
   failed: count.describe('Exchanges that were refused, timed out or lost'),
@@ -143,7 +151,7 @@ export const memorySchema = z.strictObject({
   agents: z.array(agentsSchema).max(64).describe('What agents take, and what they leave behind'),
   inFlight: z.array(inFlightSchema).max(2000).describe('What an exchange takes until it is answered, by payload'),
   copies: z.array(copiesSchema).max(64),
-  pressure: z.array(pressureSchema).max(2000).describe('Rounds under a heap cap'),
+  pressure: z.array(pressureSchema).max(2000).describe('Rounds under a cap on the heap or on the process'),
   descriptors: z.array(descriptorsSchema).max(64).describe('Rounds in which descriptors were short'),
   slowReaders: z.array(slowReaderSchema).max(64).describe('Rounds with a client that read nothing'),
   flood: z.array(floodSchema).max(64).describe('Rounds with questions to agents that never answer'),

@@ -78,7 +78,7 @@ export async function readMachine(options: ReadingOptions): Promise<MachineReadi
   const { outputFolder, timed, clock, signal } = options
   const read = readSystemText
   const windowMs = timed ? (options.windowMs ?? defaultWindowMs) : 0
-  const tools = await readTools(systemTools(read))
+  const tools = await readTools(systemTools())
   const ports = await readPorts(read)
   const window = windowMs === 0 ? leftOut : await watch(options, windowMs)
   const temporary = await probeDisk(tmpdir(), null)

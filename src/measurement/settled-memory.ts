@@ -32,6 +32,20 @@ export async function settledMemory(): Promise<SettledMemory> {
   return { heapUsedBytes: heapUsed, externalBytes: external, rssBytes: rss }
 }
 
+/** What a process keeps in memory and in no file, which cannot be had back by reading a file again; null where the system does not tell. */
+export function anonymousBytes(pid: number, read: (pid: number) => string = readStatus): number | null {
+  try {
+    const kib = /^RssAnon:\s+(\d+) kB$/m.exec(read(pid))?.[1]
+    return kib === undefined ? null : Number(kib) * 1024
+  } catch {
+    return null
+  }
+}
+
+function readStatus(pid: number): string {
+  return readFileSync(`/proc/${pid}/status`, 'latin1')
+}
+
 const pageBytes = 4096
 
 /** Of all TCP sockets of this machine; null where the system does not tell. */

@@ -144,6 +144,8 @@ export interface PeerOptions {
   readonly name: string
   /** Flags of the Node executable; only a process takes them. */
   readonly nodeFlags?: readonly string[]
+  /** File of a cgroup into which the process writes its number before it runs anything; only a process has one. */
+  readonly joins?: string
 }
 
 export function startPeer(entry: URL, options: PeerOptions): Peer {
@@ -170,7 +172,12 @@ function startThread(entry: URL, handle: PeerHandle): Channel {
 }
 
 function startProcess(entry: URL, handle: PeerHandle, options: PeerOptions): Channel {
-  const child = execa(process.execPath, [...(options.nodeFlags ?? []), entry.pathname], {
+  const { nodeFlags = [], joins } = options
+  const node = [process.execPath, ...nodeFlags, entry.pathname]
+  // The shell becomes the process, so everything that it takes counts from the beginning, and it keeps the shell's number.
+  const joining = joins === undefined ? [] : ['/bin/sh', '-c', 'echo $$ > "$0" && exec "$@"', joins]
+  const [file = '', ...words] = [...joining, ...node]
+  const child = execa(file, words, {
     ipc: true,
     serialization: 'advanced',
     extendEnv: false,

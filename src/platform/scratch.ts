@@ -18,12 +18,9 @@ export function makeScratchFolder(kind: string, parent: string = tmpdir()): stri
 /** Removes the scratch folders of this user whose process is gone. Returns how many; never throws. */
 export function sweepScratchFolders(parent: string = tmpdir()): number {
   let removed = 0
-  for (const name of entriesOf(parent)) {
-    const [, namespace, pid] = named.exec(name) ?? []
-    // A process of another container may share this folder and not this numbering.
-    if (namespace !== pidNamespace() || pid === undefined || isAlive(Number(pid))) continue
+  for (const name of abandonedFolders(parent)) {
     const path = join(parent, name)
-    if (removed >= mostRemoved || !isOwnFolder(path)) continue
+    if (removed >= mostRemoved) break
     try {
       rmSync(path, { recursive: true, force: true })
       removed++
@@ -32,6 +29,16 @@ export function sweepScratchFolders(parent: string = tmpdir()): number {
     }
   }
   return removed
+}
+
+/** Names of the scratch folders of this user in `parent` whose process is gone. */
+export function abandonedFolders(parent: string): string[] {
+  return entriesOf(parent).filter((name) => {
+    const [, namespace, pid] = named.exec(name) ?? []
+    // A process of another container may share this folder and not this numbering.
+    if (namespace !== pidNamespace() || pid === undefined || isAlive(Number(pid))) return false
+    return isOwnFolder(join(parent, name))
+  })
 }
 
 function entriesOf(folder: string): string[] {

@@ -97,7 +97,10 @@ const pressureTones: Readonly<Record<PressureResult['state'], Tone>> = {
 function pressureSection({ pressure }: MemoryResult): Section[] {
   if (pressure.length === 0) return []
   const row = (each: PressureResult): Cell[] => [
-    { text: `${amount(each.capFactor)} × need`, detail: `${bytes(each.capBytes)} of ${bytes(each.needBytes)}` },
+    {
+      text: `${each.capOf}, ${amount(each.capFactor)} × need`,
+      detail: `${bytes(each.capBytes)} of ${bytes(each.needBytes)}`,
+    },
     { text: each.engine },
     { text: each.state, tone: pressureTones[each.state] },
     { text: count(each.shed), ...(each.firstShedMs === null ? {} : { detail: `from ${duration(each.firstShedMs)}` }) },
@@ -111,14 +114,14 @@ function pressureSection({ pressure }: MemoryResult): Section[] {
   ]
   return [
     {
-      title: 'Under a heap cap',
+      title: 'Under a cap',
       table: {
         head: ['cap', 'engine', '', 'refused with a hint', 'died after', 'failed', 'lost', 'round trip p99'],
         rows: pressure.map(row),
       },
       lines: [
         {
-          text: 'The need is the highest settled heap under the same load without a cap. An engine that died was started again on its store, without the cap; lost is what it had acknowledged and nobody saw again. Recipients answer late on purpose.',
+          text: 'The need is what the same load took without a cap: the highest settled heap or, of the whole process, the most resident memory that is of no file. An engine that died was started again on its store, without the cap; lost is what it had acknowledged and nobody saw again. Recipients answer late on purpose.',
         },
       ],
     },

@@ -6,7 +6,7 @@ import type { Arm, PlayedRound } from './arm.ts'
 import { drainGraceMs } from './arm-timing.ts'
 import type { PlayableArm } from './comparison.ts'
 import type { PlannedArm } from './comparison-plan.ts'
-import { deathRecord, heapCapRecord, messageOf, shortenDescriptors, supervise, type HeapCap } from './memory-strains.ts'
+import { capRecord, deathRecord, messageOf, shortenDescriptors, supervise, type Cap } from './memory-strains.ts'
 import type { RunEvents } from './run-events.ts'
 import { openArm, serverConfig, type SuiteRequest } from './run-frame.ts'
 import { readSlowly, type SlowReaderTarget } from './slow-reader.ts'
@@ -14,9 +14,10 @@ import { BreakableEngine } from '../engines/hosts/breakable-engine.ts'
 import type { RunningEngine } from '../engines/hosts/running-engine.ts'
 import type { RoundPlan } from '../load/round-plan.ts'
 import type { FaultRecord, MemoryCasePlan, MemoryReading } from '../measurement/round-evidence.ts'
-import { settlingFlags, socketMemoryBytes } from '../measurement/settled-memory.ts'
+import { anonymousBytes, settlingFlags, socketMemoryBytes } from '../measurement/settled-memory.ts'
 import { delay, type Clock } from '../platform/clock.ts'
 import { LighthouseError } from '../platform/errors.ts'
+import { makeMemoryCgroup, type MemoryCgroup } from '../platform/memory-cgroup.ts'
 
 export interface MemoryArmParts {
   readonly request: SuiteRequest
@@ -24,7 +25,7 @@ export interface MemoryArmParts {
   readonly memory: MemoryCasePlan
   readonly agents: number
   readonly settleMs: number
-  /** Of the heap under this load without a cap; null where it is not known. */
+  /** Under this load without a cap: of the heap, or of the process where that is capped; null where it is not known. */
   readonly needBytes: number | null
   readonly clockOrigin: number
   readonly clock: Clock
@@ -37,6 +38,7 @@ export interface MemoryArmParts {
  * size would hold most of the load.
  */
 const cappedSemiSpaceMb = 1
+const cappedKinds: ReadonlySet<MemoryCasePlan['kind']> = new Set(['heapNeed', 'heapCap', 'processCap'])
 const idleReadings = 3
 /** They come and go before the first reading. */
 const warmUpAgents = 10
@@ -48,6 +50,7 @@ export class MemoryArm implements PlayableArm {
   readonly drainGraceMs: number
   private readonly parts: MemoryArmParts
   private playing: Arm | null = null
+  private cgroup: MemoryCgroup | null = null
 
   constructor(parts: MemoryArmParts) {
     this.label = parts.planned.label
@@ -66,6 +69,8 @@ export class MemoryArm implements PlayableArm {
       await engine
         .stop()
         .catch((error: unknown) => events.note(`${this.label} did not stop cleanly: ${messageOf(error)}`))
+      await this.cgroup?.remove()
+      this.cgroup = null
     }
   }
 
@@ -74,28 +79,31 @@ export class MemoryArm implements PlayableArm {
   }
 
   /** Starts the engine again under the cap of the case; without one where it does not come up, which is a result and not the end. */
-  private async cap(engine: BreakableEngine): Promise<HeapCap | null> {
+  private async cap(engine: BreakableEngine): Promise<Cap | null> {
     const { memory, needBytes } = this.parts
-    if (memory.kind !== 'heapCap') return null
-    if (needBytes === null) throw new LighthouseError('INTERNAL', `the heap need of ${this.label} is not known`)
+    if (memory.kind !== 'heapCap' && memory.kind !== 'processCap') return null
+    if (needBytes === null) throw new LighthouseError('INTERNAL', `the memory need of ${this.label} is not known`)
     const capBytes = Math.ceil((memory.capFactor * needBytes) / mib) * mib
+    const cap = { of: memory.kind === 'heapCap' ? 'heap' : 'process', capBytes, needBytes } as const
+    if (cap.of === 'process') this.cgroup = makeMemoryCgroup(capBytes)
     await engine.stopGracefully()
     try {
-      await engine.restart(this.flags(capBytes))
-      return { capBytes, needBytes, startFailure: null }
+      if (this.cgroup === null) await engine.restart(this.flags(capBytes))
+      else await engine.restart(this.flags(null), this.cgroup.processes)
+      return { ...cap, startFailure: null }
     } catch (error) {
       await engine.restart()
-      return { capBytes, needBytes, startFailure: messageOf(error) }
+      return { ...cap, startFailure: messageOf(error) }
     }
   }
 
   private flags(capBytes: number | null): string[] {
     const { kind } = this.parts.memory
-    const small = kind === 'heapNeed' || kind === 'heapCap' ? [`--max-semi-space-size=${cappedSemiSpaceMb}`] : []
+    const small = cappedKinds.has(kind) ? [`--max-semi-space-size=${cappedSemiSpaceMb}`] : []
     return [...settlingFlags, ...small, ...(capBytes === null ? [] : [`--max-old-space-size=${capBytes / mib}`])]
   }
 
-  private async playOn(engine: BreakableEngine, cap: HeapCap | null, plan: RoundPlan): Promise<PlayedRound> {
+  private async playOn(engine: BreakableEngine, cap: Cap | null, plan: RoundPlan): Promise<PlayedRound> {
     const { agents, settleMs, signal } = this.parts
     const readings = new Readings(engine, this.parts.clock)
     // What is in the heap before and after tells nothing of a cap, and collecting would help the engine to bear it.
@@ -125,7 +133,7 @@ export class MemoryArm implements PlayableArm {
     engine: BreakableEngine,
     arm: Arm,
     readings: Readings,
-    cap: HeapCap | null,
+    cap: Cap | null,
     plan: RoundPlan,
   ): Promise<PlayedRound> {
     const { memory, agents, clock, signal } = this.parts
@@ -141,7 +149,7 @@ export class MemoryArm implements PlayableArm {
         memory.kind === 'slowReader' ? readSlowly(this.slowReader(engine, plan), times) : null,
         memory.readEveryMs > 0 ? readings.takeEvery(memory.readEveryMs, durationMs, agents, arm, times.over) : null,
       ])
-      if (cap !== null) return [heapCapRecord(cap, death, durationMs)]
+      if (cap !== null) return [capRecord(cap, death, durationMs, this.cgroup?.kills() ?? null)]
       const strains = [shortage, slow].filter((each) => each !== null)
       return death === null ? strains : [...strains, deathRecord(death, durationMs)]
     })
@@ -173,7 +181,7 @@ export class MemoryArm implements PlayableArm {
   }
 
   /** An engine that dies of its cap, or serves nobody under it, before the load begins: agents connect again to one without. */
-  private async connect(engine: BreakableEngine, cap: HeapCap | null): Promise<{ arm: Arm; cap: HeapCap | null }> {
+  private async connect(engine: BreakableEngine, cap: Cap | null): Promise<{ arm: Arm; cap: Cap | null }> {
     const { agents } = this.parts
     try {
       return { arm: await this.openArm(engine, agents), cap }
@@ -242,12 +250,14 @@ class Readings {
   /** Open exchanges are asked for before and after, since collecting takes time: what is kept is between both. */
   private async read(moment: MemoryReading['moment'], agents: number, arm: Arm | null): Promise<void> {
     const before = (await arm?.openExchanges()) ?? 0
+    const anonymous = this.engine.pid === null ? null : anonymousBytes(this.engine.pid)
     const settled = await this.engine.settle()
     const after = (await arm?.openExchanges()) ?? 0
     this.taken.push({
       moment,
       atNs: this.clock.nowNs(),
       ...settled,
+      ...(anonymous === null ? {} : { anonymousBytes: anonymous }),
       socketBytes: socketMemoryBytes(),
       agents,
       openExchanges: Math.round((before + after) / 2),

@@ -8,7 +8,7 @@
  * that neither the process itself nor a constant part counts. In flight: exchanges are asked at an even rate and answered so late that
  * all of them are open at the end; readings on the way see ever more of them, and the slope is what one costs, payload included. After
  * the load all agents leave, and what is more than before they came is the residue. Pressure: the same load of large payloads first
- * without a cap, which measures the need of the heap, then under caps that are multiples of that need; then with fewer descriptors than
+ * without a cap, which measures the need, then under caps on the heap and on the whole process that are multiples of it; then with fewer descriptors than
  * clients; then with a client that reads nothing of what it is sent; then with questions to agents that never answer. Sustained: readings over a long steady load, judged for leaks. The last case
  * is the control, a plain load, on which latency targets and the decision rest.
  *
@@ -40,8 +40,9 @@ export interface MemorySizes {
   readonly payloads: readonly number[]
   readonly inFlight: SteadyLoad
   readonly inFlightRounds: number
-  /** Heap caps, as multiples of the need; without any the need is not measured either. */
+  /** Of the heap and of the whole process, as multiples of the need; without any the need is not measured either. */
   readonly caps: readonly number[]
+  readonly processCaps: readonly number[]
   readonly pressure: SteadyLoad & { readonly payloadBytes: number }
   readonly descriptors: SteadyLoad | null
   readonly slowReader: SteadyLoad | null
@@ -70,7 +71,7 @@ const afterLastReadingMs = 500
 /** What agents that never answer leave open must end within the round, or the ledger would wait for it. */
 const floodDeadlineMs = 15_000
 
-/** `cannot`: what is impossible on this machine, by the name of the case, with the reason. */
+/** `cannot`: what is impossible on this machine, by the name of the case, or `process-cap` for all of them, with the reason. */
 export function planMemory(
   sizes: MemorySizes,
   labels: readonly string[],
@@ -80,8 +81,8 @@ export function planMemory(
   const cases: CasePlan[] = []
   const skippedCases: { name: string; reason: string }[] = []
   let firstRound = 0
-  const add = (name: string, load: SteadyLoad, rounds: number, memory?: MemoryCasePlan): void => {
-    const reason = cannot.get(name)
+  const add = (name: string, load: SteadyLoad, rounds: number, memory?: MemoryCasePlan, without?: string): void => {
+    const reason = without ?? cannot.get(name)
     if (reason !== undefined) return void skippedCases.push({ name, reason })
     const { agents, ratePerSecond, durationMs: roundDurationMs } = load
     const plain = { name, agents, ratePerSecond, loadModel: 'open' as const, roundDurationMs, firstRound, rounds }
@@ -96,12 +97,15 @@ export function planMemory(
     const held = heldCase('inFlight', sizes.inFlight, payloadBytes)
     add(`in-flight-${payloadBytes}-bytes`, sizes.inFlight, sizes.inFlightRounds, held)
   }
-  if (sizes.caps.length > 0) {
+  if (sizes.caps.length + sizes.processCaps.length > 0) {
     const { pressure } = sizes
     add('heap-need', pressure, 1, heldCase('heapNeed', pressure, pressure.payloadBytes))
-    for (const capFactor of sizes.caps) {
-      const capped = { ...heldCase('heapCap', pressure, pressure.payloadBytes), readEveryMs: 0, capFactor }
-      add(`heap-cap-${Math.round(capFactor * 100)}-percent`, pressure, 1, capped)
+    for (const capped of ['heap', 'process'] as const) {
+      for (const capFactor of capped === 'heap' ? sizes.caps : sizes.processCaps) {
+        const memory = { ...heldCase(`${capped}Cap`, pressure, pressure.payloadBytes), readEveryMs: 0, capFactor }
+        const name = `${capped}-cap-${Math.round(capFactor * 100)}-percent`
+        add(name, pressure, 1, memory, cannot.get(`${capped}-cap`))
+      }
     }
   }
   if (sizes.descriptors !== null) add('descriptors', sizes.descriptors, 1, plain('descriptors'))

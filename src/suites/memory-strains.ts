@@ -54,17 +54,19 @@ export function sinceStart({ clock, startNs }: RoundTimes): number {
   return Math.max(0, (clock.nowNs() - startNs) / 1e6)
 }
 
-export interface HeapCap {
+export interface Cap {
+  readonly of: 'heap' | 'process'
   readonly capBytes: number
   readonly needBytes: number
   /** Why the engine did not start under the cap; null when it did. */
   readonly startFailure: string | null
 }
 
-export function heapCapRecord(cap: HeapCap, death: Death | null, durationMs: number): FaultRecord {
+/** `kernelKills`: of the cap's cgroup; null where there is none or it does not count. */
+export function capRecord(cap: Cap, death: Death | null, durationMs: number, kernelKills: number | null): FaultRecord {
   const { capBytes, needBytes, startFailure } = cap
-  const record = { kind: 'heap-cap', injectedAtMs: 0, untilMs: durationMs, bit: true }
-  const figures = { capBytes, needBytes }
+  const record = { kind: `${cap.of}-cap`, injectedAtMs: 0, untilMs: durationMs, bit: true }
+  const figures = { capBytes, needBytes, ...(kernelKills === null ? {} : { kernelKills }) }
   if (startFailure !== null) {
     const shownBy = `did not start under the cap: ${startFailure}`
     return { ...record, healedAtMs: 0, shownBy, figures: { ...figures, diedAtStart: 1 } }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { deriveResults } from '../../src/measurement/derive.ts'
 import type { ResultsDocument } from '../../src/measurement/results-document.ts'
 import { openRunDirectory } from '../../src/measurement/run-directory.ts'
+import { whyMemoryCannotBeLimited } from '../../src/platform/memory-cgroup.ts'
 import { publishedErrors } from '../published-schema.ts'
 import { Sandbox } from './lighthouse-cli.ts'
 
@@ -23,7 +24,8 @@ const small = [
   ...['--round-duration', '200ms', '--time-budget', '60s', '--engines', engines.join(',')],
 ]
 
-it('reads what agents cost, caps the heap below its need, loses nothing by it, and certifies the run', async () => {
+it('reads what agents cost, caps heap and process below their need, loses nothing by it, and certifies the run', async () => {
+  const canCap = (await whyMemoryCannotBeLimited()) === null
   const ran = await sandbox.run('bench', 'memory', ...small, '--seed', 'memory', '--json')
   // A busy machine may use up the time with repeats.
   expect([...decisions, 25], ran.stderr).toContain(ran.code)
@@ -35,8 +37,12 @@ it('reads what agents cost, caps the heap below its need, loses nothing by it, a
     ['idle-60', 60],
     ['heap-need', 20],
     ['heap-cap-50-percent', 20],
+    ...(canCap ? [['process-cap-50-percent', 20]] : []),
     ['control', 6],
   ])
+  // Nothing is left out in silence.
+  const skipped = JSON.stringify(results.notAssessed).match(/process-cap-50-percent/g) ?? []
+  expect(skipped.length).toBe(canCap ? 0 : 1)
 
   const folder = openRunDirectory(join(sandbox.folder, results.runDirectory))
   for (const { evidence } of folder.rounds) {
@@ -67,6 +73,11 @@ it('reads what agents cost, caps the heap below its need, loses nothing by it, a
     expect(cap).toMatchObject({ kind: 'heap-cap', bit: true })
     expect(cap?.figures['diedAtMs'] ?? cap?.figures['diedAtStart'], cap?.shownBy).toBeDefined()
     expect(cap?.figures['capBytes']).toBeLessThan(0.6 * (cap?.figures['needBytes'] ?? 0))
+    if (!canCap) continue
+    // The kernel's own count says that the process was ended for want of memory.
+    const [whole] = roundsOf(4, 4).find((each) => each.engine === engine)?.faults ?? []
+    expect(whole).toMatchObject({ kind: 'process-cap', bit: true })
+    expect(whole?.figures['diedAtMs'] ?? whole?.figures['diedAtStart'], whole?.shownBy).toBeDefined()
   }
 
   const { runDirectory, certificate, ...published } = results
@@ -77,7 +88,7 @@ it('reads what agents cost, caps the heap below its need, loses nothing by it, a
     expect(verified.code, verified.stdout + verified.stderr).toBe(0)
   }
   const report = readFileSync(join(sandbox.folder, runDirectory, 'report.md'), 'utf8')
-  for (const text of ['Memory per agent', 'Memory per exchange in flight', 'Under a heap cap'])
+  for (const text of ['Memory per agent', 'Memory per exchange in flight', 'Under a cap'])
     expect(report).toContain(text)
 })
 

@@ -114,11 +114,11 @@ export class BreakableEngine implements RunningEngine {
     return (await this.up().ask('rest', null, settleTimeoutMs)) as EngineAtRest
   }
 
-  /** On the same port and store, with other flags of Node if given. Throws ENGINE_START when it does not come up. */
-  async restart(nodeFlags: readonly string[] | undefined = this.start.nodeFlags): Promise<void> {
+  /** On the same port and store, with other flags of Node if given, and in a cgroup. Throws ENGINE_START when it does not come up. */
+  async restart(nodeFlags: readonly string[] | undefined = this.start.nodeFlags, joins?: string): Promise<void> {
     if (this.running !== null) throw new LighthouseError('INTERNAL', `engine ${this.start.label} is still running`)
     const start = nodeFlags === undefined ? this.start : { ...this.start, nodeFlags }
-    this.running = await startProcess(start, this.folder, Number(new URL(this.url).port))
+    this.running = await startProcess(start, this.folder, Number(new URL(this.url).port), joins)
     this.startsMade++
   }
 
@@ -165,11 +165,12 @@ function storeFileIn(folder: string): string {
   return join(folder, 'events.db')
 }
 
-function startProcess(start: BreakableStart, folder: string, port: number): Promise<StartedEngine> {
+function startProcess(start: BreakableStart, folder: string, port: number, joins?: string): Promise<StartedEngine> {
   const { engine, label, nodeFlags } = start
   const storeFile = start.config.durability === 'memory' ? null : storeFileIn(folder)
   const config = { ...start.config, storeFile, port }
-  return startEngine({ engine, label, host: 'process', config, ...(nodeFlags === undefined ? {} : { nodeFlags }) })
+  const own = { ...(nodeFlags === undefined ? {} : { nodeFlags }), ...(joins === undefined ? {} : { joins }) }
+  return startEngine({ engine, label, host: 'process', config, ...own })
 }
 
 /** A process that is gone already needs no signal. */

@@ -38,6 +38,8 @@ export interface EngineStart {
   readonly config: ServerConfig
   /** Of a child process, beside those that every peer has. */
   readonly nodeFlags?: readonly string[]
+  /** See PeerOptions. */
+  readonly joins?: string
 }
 
 /** An engine that this process started, with what only its owner may do to it. */
@@ -54,6 +56,7 @@ export async function startEngine(start: EngineStart): Promise<StartedEngine> {
     kind: start.host,
     name: `engine ${start.label}`,
     nodeFlags: [...peerNodeFlags, ...(start.nodeFlags ?? [])],
+    ...(start.joins === undefined ? {} : { joins: start.joins }),
   })
   const request: EngineStartRequest = { engine: start.engine, config: start.config, scope: start.host }
   let answer: EngineStartAnswer

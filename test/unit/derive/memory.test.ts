@@ -124,7 +124,7 @@ describe('a clean memory run', () => {
     for (const title of [
       'Memory per agent',
       'Memory per exchange in flight',
-      'Under a heap cap',
+      'Under a cap',
       'Short of descriptors',
       'A client that reads nothing',
       'Questions that nobody answers',

@@ -1,6 +1,5 @@
 /** Which tools a planted machine has: present, missing and unknown are three different things. */
 import { describe, expect, it } from 'vitest'
-import { readSystemText } from '../../../src/measurement/machine-limits.ts'
 import {
   readTools,
   systemTools,
@@ -8,12 +7,6 @@ import {
   type ToolAccess,
   type ToolRun,
 } from '../../../src/measurement/machine-tools.ts'
-
-const texts: Readonly<Record<string, string>> = {
-  '/proc/self/mountinfo': '35 31 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
-  '/proc/self/cgroup': '0::/job\n',
-  '/sys/fs/cgroup/job/cgroup.controllers': 'cpu io memory pids\n',
-}
 
 interface Planted extends Partial<ToolAccess> {
   readonly answer?: (file: string, words: readonly string[]) => ToolRun
@@ -30,10 +23,9 @@ function planted({ answer = () => ({ exitCode: 0, said: 'fine' }), ...access }: 
   }
   const all: ToolAccess = {
     platform: 'linux',
-    read: (path) => texts[path] ?? null,
     find: () => '/usr/bin',
     run,
-    isWritable: () => true,
+    whyNoMemoryLimit: () => Promise.resolve(null),
     ...access,
   }
   return { access: all, started }
@@ -91,15 +83,12 @@ describe('tools', () => {
     })
   })
 
-  it.each([
-    ['no control groups', { read: () => null }],
-    [
-      'no memory controller',
-      { read: (path: string) => (path.endsWith('controllers') ? 'cpu io\n' : (texts[path] ?? null)) },
-    ],
-    ['a group that is not ours', { isWritable: () => false }],
-  ])('have no memory limit with %s', async (_name, parts) => {
-    expect(await states(parts)).toEqual({ ...allPresent, cgroupMemory: 'missing' })
+  it('have no memory limit where no cgroup can be made, and say why', async () => {
+    const whyNoMemoryLimit = () => Promise.resolve('this process is in no memory cgroup')
+    const readings = await readTools(planted({ whyNoMemoryLimit }).access)
+    expect(readings.filter(({ state }) => state !== 'present')).toEqual([
+      { name: 'cgroupMemory', state: 'missing', detail: 'this process is in no memory cgroup' },
+    ])
   })
 
   it('of Linux are unknown elsewhere, and nothing is tried', async () => {
@@ -117,13 +106,13 @@ describe('tools', () => {
   })
 
   it('of this machine each have a state and a word about it', async () => {
-    const readings = await readTools(systemTools(readSystemText))
+    const readings = await readTools(systemTools())
     expect(readings.map(({ name }) => name)).toEqual(toolNames)
     for (const { detail } of readings) expect(detail).not.toBe('')
   })
 
   it('that do not exist or fail are told, not thrown', async () => {
-    const { run, find } = systemTools(readSystemText)
+    const { run, find } = systemTools()
     expect((await run('/nothing/here', [])).exitCode).toBeNull()
     expect(await run(process.execPath, ['-e', 'console.log("one\\ntwo"); process.exit(3)'])).toEqual({
       exitCode: 3,

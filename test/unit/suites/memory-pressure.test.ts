@@ -1,7 +1,7 @@
 /** The plan of a memory run: which cases, in which order, with what asked of each; and what its records say of a death. */
 import { describe, expect, it } from 'vitest'
 import { estimateMemory, planMemory, type MemorySizes } from '../../../src/suites/memory-pressure.ts'
-import { deathRecord, heapCapRecord, messageOf } from '../../../src/suites/memory-strains.ts'
+import { deathRecord, capRecord, messageOf } from '../../../src/suites/memory-strains.ts'
 
 const sizes: MemorySizes = {
   idleAgents: [100, 500],
@@ -11,6 +11,7 @@ const sizes: MemorySizes = {
   inFlight: { agents: 50, ratePerSecond: 200, durationMs: 4000 },
   inFlightRounds: 2,
   caps: [1.5, 0.8],
+  processCaps: [1.2],
   pressure: { agents: 20, ratePerSecond: 600, durationMs: 3000, payloadBytes: 20_000 },
   descriptors: { agents: 100, ratePerSecond: 100, durationMs: 8000 },
   slowReader: { agents: 50, ratePerSecond: 200, durationMs: 15_000 },
@@ -36,14 +37,15 @@ describe('the plan of a memory run', () => {
       ['heap-need', 10, 1, 'heapNeed'],
       ['heap-cap-150-percent', 11, 1, 'heapCap'],
       ['heap-cap-80-percent', 12, 1, 'heapCap'],
-      ['descriptors', 13, 1, 'descriptors'],
-      ['slow-reader', 14, 1, 'slowReader'],
-      ['flood', 15, 1, 'flood'],
-      ['sustained', 16, 1, 'sustained'],
-      ['control', 17, 6, undefined],
+      ['process-cap-120-percent', 13, 1, 'processCap'],
+      ['descriptors', 14, 1, 'descriptors'],
+      ['slow-reader', 15, 1, 'slowReader'],
+      ['flood', 16, 1, 'flood'],
+      ['sustained', 17, 1, 'sustained'],
+      ['control', 18, 6, undefined],
     ])
     expect(skippedCases).toEqual([])
-    expect(order).toHaveLength(23)
+    expect(order).toHaveLength(24)
     expect(order.map((each) => each.toSorted())).toEqual(order.map(() => labels.toSorted()))
     expect(planMemory(sizes, labels, 's', nothing).order).toEqual(order)
   })
@@ -98,8 +100,13 @@ describe('the plan of a memory run', () => {
       new Map([['descriptors', 'there is no prlimit here']]),
     )
     expect(skippedCases).toEqual([{ name: 'descriptors', reason: 'there is no prlimit here' }])
-    expect(cases.find(({ name }) => name === 'flood')?.firstRound).toBe(14)
+    expect(cases.find(({ name }) => name === 'flood')?.firstRound).toBe(15)
     expect(cases.at(-1)?.name).toBe('control')
+  })
+
+  it('leaves out every cap on the process where none can be made, by name', () => {
+    const { skippedCases } = planMemory(sizes, labels, 's', new Map([['process-cap', 'no memory cgroup']]))
+    expect(skippedCases).toEqual([{ name: 'process-cap-120-percent', reason: 'no memory cgroup' }])
   })
 
   it('is estimated to take longer in turn than side by side', () => {
@@ -113,22 +120,26 @@ describe('the plan of a memory run', () => {
 })
 
 describe('the record of a round under a cap', () => {
-  const cap = { capBytes: 30e6, needBytes: 40e6, startFailure: null }
+  const cap = { of: 'heap', capBytes: 30e6, needBytes: 40e6, startFailure: null } as const
   const death = { atMs: 1500, upAtMs: 2300, restartMs: 800, reason: '' }
 
   it('says that the process lived, that it died and came back, that it stayed away, or that it never started', () => {
-    expect(heapCapRecord(cap, null, 3000)).toMatchObject({
+    expect(capRecord(cap, null, 3000, null)).toMatchObject({
       healedAtMs: null,
       figures: { capBytes: 30e6, needBytes: 40e6 },
     })
-    expect(heapCapRecord(cap, death, 3000)).toMatchObject({
+    expect(capRecord(cap, death, 3000, null)).toMatchObject({
       healedAtMs: 2300,
       figures: { diedAtMs: 1500, restartMs: 800 },
     })
-    const gone = heapCapRecord(cap, { ...death, upAtMs: null, reason: 'no port' }, 3000)
+    const gone = capRecord(cap, { ...death, upAtMs: null, reason: 'no port' }, 3000, null)
     expect(gone).toMatchObject({ healedAtMs: null, shownBy: 'the process died and did not start again: no port' })
     expect(gone.figures).not.toHaveProperty('restartMs')
-    expect(heapCapRecord({ ...cap, startFailure: 'SIGABRT' }, null, 3000).figures['diedAtStart']).toBe(1)
+    expect(capRecord({ ...cap, startFailure: 'SIGABRT' }, null, 3000, null).figures['diedAtStart']).toBe(1)
+    expect(capRecord({ ...cap, of: 'process' }, death, 3000, 1)).toMatchObject({
+      kind: 'process-cap',
+      figures: { diedAtMs: 1500, kernelKills: 1 },
+    })
     expect(deathRecord(death, 3000)).toMatchObject({ kind: 'death', injectedAtMs: 1500, healedAtMs: 2300 })
   })
 
