@@ -141,7 +141,7 @@ function withFlags({ name, plan }: NamedCoordination, flags: CoordinationFlags):
 
 /** `pipeline,fan-out` or `all`. Throws USAGE for a name that is no pattern, with the nearest that is. */
 export function parsePatterns(text: string): CoordinationKind[] {
-  if (text.trim() === 'all') return [...sizes.standard.patterns]
+  if (text.trim() === 'all') return ['chain', ...sizes.standard.patterns]
   return text.split(',').map((part) => {
     const kind = coordinationKinds.find((each) => each === part.trim())
     if (kind !== undefined) return kind

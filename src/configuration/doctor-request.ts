@@ -7,6 +7,9 @@ import { suiteNeeds } from '../suites/requirements.ts'
 import { burstRequest } from './burst-request.ts'
 import { comparisonRequest } from './comparison-request.ts'
 import { contentionRequest } from './contention-request.ts'
+import { coordinationRequest } from './coordination-request.ts'
+import { enduranceRequest } from './endurance-request.ts'
+import { memoryRequest } from './memory-request.ts'
 import { recoveryRequest } from './recovery-request.ts'
 import { scalingRequest } from './scaling-request.ts'
 import type { ProfileName } from './profiles.ts'
@@ -23,6 +26,9 @@ export function needsOfProfiles(profiles: readonly ProfileName[], projectFolder:
       recovery: recoveryRequest(flags, settings, projectFolder),
       burst: burstRequest(flags, settings, projectFolder),
       contention: contentionRequest({ ...flags, 'start-postgres': false }, settings, projectFolder),
+      memory: memoryRequest(flags, settings, projectFolder),
+      coordination: coordinationRequest(flags, settings, projectFolder),
+      endurance: enduranceRequest({ ...flags, profile }, projectFolder),
     })
   })
 }

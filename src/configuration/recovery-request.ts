@@ -28,7 +28,7 @@ const standardFaults: readonly FaultName[] = [
   'one-way-loss',
 ]
 
-const sizes: Readonly<Record<ProfileName, RecoverySizes>> = {
+const sizes: Readonly<Record<ProfileName, Omit<RecoverySizes, 'payloadBytes' | 'deadlineMs'>>> = {
   smoke: {
     faults: smokeFaults,
     agents: 20,
@@ -85,6 +85,7 @@ export function recoveryRequest(flags: RecoveryFlags, settings: Settings, projec
   const agents = flags.agents ?? profile.agents
   const source = 'fixtures/targets/recovery.yaml'
   const controlRounds = flags.rounds ?? profile.controlRounds
+  const { payloadBytes, deadlineMs } = shared.workload
   return {
     ...shared,
     workload: { ...shared.workload, agents, ratePerSecond: flags.rate ?? profile.ratePerSecond },
@@ -103,6 +104,8 @@ export function recoveryRequest(flags: RecoveryFlags, settings: Settings, projec
       faultMs: flags['fault-duration'] ?? profile.faultMs,
       controlRounds,
       controlMs: flags['round-duration'] ?? profile.controlMs,
+      payloadBytes,
+      deadlineMs,
       // Repeats are of one fault each, so that every one has an engine and a ledger of its own.
       together: profile.together && flags.repeat === undefined && flags.faults === undefined,
     },

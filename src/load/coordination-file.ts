@@ -51,6 +51,7 @@ function schemaOf<Kind extends CoordinationKind>(kind: Kind): z.ZodType<Coordina
 export const coordinationSchemas: Readonly<Record<CoordinationKind, z.ZodType<CoordinationFile>>> = {
   'fan-out': schemaOf('fan-out'),
   pipeline: schemaOf('pipeline'),
+  chain: schemaOf('chain'),
   review: schemaOf('review'),
   quorum: schemaOf('quorum'),
   'expert-pool': schemaOf('expert-pool'),
@@ -107,6 +108,10 @@ export function contradictionIn(
       )
     case 'expert-pool':
       return beyond('maximumAttempts', pattern.maximumAttempts, pattern.experts, 'experts')
+    case 'chain':
+      return pattern.depth > 1 && pattern.links < 2
+        ? { key: 'links', message: 'one link has nobody to ask but itself' }
+        : null
     case 'pipeline':
     case 'hot-spot':
       return null

@@ -4,8 +4,9 @@
 import type { LedgerReport } from '../delivery/ledger.ts'
 import type { CoordinationEvidence, CoordinationPattern, RoleFairness } from '../measurement/coordination-evidence.ts'
 import { indexByChance, jainIndex } from '../statistics/fairness.ts'
+import type { ChainPacer } from './chain-pacer.ts'
 import { rolesOf, type CoordinationGraph, type Roles } from './coordination.ts'
-import type { InstancePacer } from './instance-pacer.ts'
+import type { InstanceCounts } from './instance-pacer.ts'
 
 export interface CoordinationTimes {
   /** In ns from the round's zero; NaN where it did not happen. */
@@ -16,7 +17,7 @@ export interface CoordinationTimes {
 export function coordinationEvidence(
   pattern: CoordinationPattern,
   graph: CoordinationGraph,
-  pacer: Pick<InstancePacer, 'completedInstances' | 'withdrawalsAsked'>,
+  pacer: InstanceCounts | Pick<ChainPacer, keyof InstanceCounts | 'neverOffered' | 'evidence'>,
   ledger: Pick<LedgerReport, 'unsent' | 'withdrawn'>,
   times: CoordinationTimes,
 ): CoordinationEvidence {
@@ -25,8 +26,10 @@ export function coordinationEvidence(
   return {
     instances: { scheduled, completed, failed: scheduled - completed },
     withdrawals: { asked: pacer.withdrawalsAsked, withdrawn: ledger.withdrawn },
-    neverOffered: ledger.unsent,
+    // Of a chain, most attempts that there might have been were not needed.
+    neverOffered: 'neverOffered' in pacer ? pacer.neverOffered : ledger.unsent,
     fairness: fairnessOf(rolesOf(pattern), graph, times),
+    ...('evidence' in pacer ? { chain: pacer.evidence() } : {}),
   }
 }
 

@@ -7,6 +7,7 @@
  *
  *   fan-out      one stage: `fanOut` workers; all answers are gathered
  *   pipeline     `depth` stages of one agent each: the item is carried from stage to stage
+ *   chain        a question that leads to another one before it is answered, `depth` deep, with retries (chain.ts)
  *   review       rounds of `approvals` reviewers: approved when all accept; the first to decline starts a new round with the same
  *                reviewers, the first to cancel ends the review; both withdraw what is open. The last round has no decline
  *   quorum       one stage: `audience` members; `quorum` answers are enough, the rest is withdrawn
@@ -20,6 +21,7 @@
 import type { CoordinationPattern, CoordinationPlan } from '../measurement/coordination-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { seededRandom, shuffled, type Random } from '../platform/random.ts'
+import { chainSize, chainTree, drawChain, type ChainTree } from './chain.ts'
 import { drawArrivals, maximumExchanges, type Schedule } from './schedule.ts'
 
 /** A schedule whose exchanges follow from each other: `scheduledAtNs` is NaN until the exchange is due. */
@@ -37,6 +39,8 @@ export interface CoordinationGraph extends Schedule {
   readonly stageOf: Uint32Array
   /** How long each recipient works on its question, in ns; null where all answer at once. */
   readonly workNs: Float64Array | null
+  /** How the questions of one instance follow from each other, where they are nested; each instance is then one stage. */
+  readonly chain: ChainTree | null
   readonly pairs: { readonly count: number; readonly of: Uint32Array }
 }
 
@@ -55,6 +59,8 @@ export function rolesOf(pattern: CoordinationPattern): Roles {
       return roles('orchestrator', pattern.orchestrators, 'worker', pattern.workers)
     case 'pipeline':
       return roles('coordinator', pattern.coordinators, 'stage', pattern.agentsPerStage * pattern.depth)
+    case 'chain':
+      return roles('caller', pattern.callers, 'link', pattern.links)
     case 'review':
       return roles('author', pattern.authors, 'reviewer', pattern.reviewers)
     case 'quorum':
@@ -74,6 +80,7 @@ export function agentsOf(pattern: CoordinationPattern): number {
 /** Stages of an instance at most; each may take a whole deadline. */
 export function maximumStages(pattern: CoordinationPattern): number {
   if (pattern.kind === 'pipeline') return pattern.depth
+  if (pattern.kind === 'chain') return pattern.depth * pattern.attempts
   if (pattern.kind === 'review') return pattern.maximumRounds
   return pattern.kind === 'expert-pool' ? pattern.maximumAttempts : 1
 }
@@ -86,6 +93,7 @@ export function exchangesPerInstance(pattern: CoordinationPattern): number {
     case 'fan-out':
       return pattern.fanOut
     case 'pipeline':
+    case 'chain':
       return pattern.depth
     case 'review':
       return pattern.approvals * rounds(pattern.declineShare, pattern.maximumRounds)
@@ -105,7 +113,8 @@ export function buildCoordination(
   durationMs: number,
   bodies: number,
 ): CoordinationGraph {
-  const expected = instancesPerSecond * exchangesPerInstance(pattern) * (durationMs / 1000)
+  const perInstance = pattern.kind === 'chain' ? chainSize(pattern) : exchangesPerInstance(pattern)
+  const expected = instancesPerSecond * perInstance * (durationMs / 1000)
   if (expected > maximumExchanges) {
     throw new LighthouseError(
       'USAGE',
@@ -139,10 +148,12 @@ class GraphBuilder {
   private readonly requester: number[] = []
   private readonly recipient: number[] = []
   private readonly action: number[] = []
+  private readonly chain: ChainTree | null
   private asker = 0
 
   constructor(pattern: CoordinationPattern, seed: string) {
     this.pattern = pattern
+    this.chain = pattern.kind === 'chain' ? chainTree(pattern) : null
     this.roles = rolesOf(pattern)
     this.who = seededRandom(`${seed}/coordination/agents`)
     this.how = seededRandom(`${seed}/coordination/answers`)
@@ -166,10 +177,24 @@ class GraphBuilder {
         const hot = this.how.uniform() < pattern.hotShare
         return this.addStage([hot ? 0 : 1 + this.who.below(pattern.peers - 1)], 1)
       }
+      case 'chain':
+        return this.addChain(pattern.links)
       case 'review':
         return this.addReview(pattern)
       case 'expert-pool':
         return this.addConsultation(pattern)
+    }
+  }
+
+  private addChain(links: number): void {
+    const first = this.requester.length
+    this.firstExchange.push(first)
+    this.needed.push(1)
+    this.decider.push(first)
+    for (const { asker, asked } of this.chain === null ? [] : drawChain(this.chain, links, this.who)) {
+      this.requester.push(asker === null ? this.asker : this.roles.askers.agents + asker)
+      this.recipient.push(this.roles.askers.agents + asked)
+      this.action.push(accept)
     }
   }
 
@@ -243,6 +268,7 @@ class GraphBuilder {
       instanceOf: ownersOf(firstStage, stages),
       stageOf: ownersOf(firstExchange, count),
       workNs: null,
+      chain: this.chain,
       pairs: pairsOf(requester, recipient, agents),
     }
   }

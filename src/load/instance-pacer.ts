@@ -14,6 +14,7 @@ import type { CoordinationGraph } from './coordination.ts'
 import { Injector } from './injector.ts'
 import type { Pacing } from './round-plan.ts'
 import type { Pacer, Sender } from './sender.ts'
+import { SentExchanges } from './sent-exchanges.ts'
 import type { Timing } from './timing.ts'
 
 const giveUpCheckMs = 20
@@ -23,8 +24,16 @@ const over = 2
 /** In place of the stage of an instance that has ended. */
 const noStage = 0xffff_ffff
 
+/** What a pacer of instances counts for the round's evidence. */
+export interface InstanceCounts {
+  readonly completedInstances: number
+  readonly withdrawalsAsked: number
+}
+
 /** What the pacer asks of its round beside sending. */
 export interface InstanceSender extends Sender {
+  /** The recipient answers a question that it held back. */
+  answerHeld(exchange: number, nowNs: number): void
   /** Nobody waits for the answer any more; the engine is told so. */
   withdraw(exchange: number): void
   /** All instances have begun. */
@@ -41,7 +50,7 @@ export interface InstancePacerOptions {
   readonly sender: InstanceSender
 }
 
-export class InstancePacer implements Pacer {
+export class InstancePacer implements Pacer, InstanceCounts {
   completedInstances = 0
   withdrawalsAsked = 0
   private readonly options: InstancePacerOptions
@@ -56,11 +65,7 @@ export class InstancePacer implements Pacer {
   private readonly ready: Uint32Array
   private readyFrom = 0
   private readyCount = 0
-  /** Exchanges in the order they were sent, for giving up on the oldest first. */
-  private readonly sendOrder: Uint32Array
-  private readonly sentAtNs: Float64Array
-  private sentCount = 0
-  private oldest = 0
+  private readonly sent: SentExchanges
   private openInstances = 0
   private allArrived = false
   private startNs = 0
@@ -82,8 +87,7 @@ export class InstancePacer implements Pacer {
     this.held = new Uint32Array(instances)
     this.failed = new Uint32Array(instances)
     this.ready = new Uint32Array(instances)
-    this.sendOrder = new Uint32Array(graph.count)
-    this.sentAtNs = new Float64Array(graph.count)
+    this.sent = new SentExchanges(graph.count)
     this.arrivals = new Injector({
       timing,
       scheduledAtNs: graph.arrivalNs,
@@ -135,8 +139,7 @@ export class InstancePacer implements Pacer {
       const nowNs = timing.clock.nowNs() - this.startNs
       graph.scheduledAtNs[exchange] = dueNs
       this.state[exchange] = open
-      this.sentAtNs[exchange] = nowNs
-      this.sendOrder[this.sentCount++] = exchange
+      this.sent.add(exchange, nowNs)
       sender.send(exchange, nowNs, dueNs)
     }
   }
@@ -205,11 +208,9 @@ export class InstancePacer implements Pacer {
 
   private giveUpOnOldest(): void {
     const nowNs = this.options.timing.clock.nowNs() - this.startNs
-    for (; this.oldest < this.sentCount && !this.stopped; this.oldest++) {
-      const exchange = this.sendOrder[this.oldest] as number
-      if ((this.sentAtNs[exchange] as number) + this.options.giveUpNs > nowNs) return
-      if (this.state[exchange] === open) this.settle(exchange, false, nowNs)
-    }
+    this.sent.handOver(nowNs - this.options.giveUpNs, (exchange) => {
+      if (!this.stopped && this.state[exchange] === open) this.settle(exchange, false, nowNs)
+    })
   }
 
   private finishIfDone(): void {

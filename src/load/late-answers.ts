@@ -73,7 +73,8 @@ export class LateAnswers {
 
 /** Whether what reaches a recipient at `atNs` of the round is among what the plan keeps back. */
 export function answersLate(plan: LateAnswerPlan | undefined, recipient: number, atNs: number): boolean {
-  if (plan === undefined || recipient >= plan.agents) return false
-  const { fromMs = 0, untilMs = Infinity } = plan
+  if (plan === undefined) return false
+  const { firstAgent = 0, agents, fromMs = 0, untilMs = Infinity } = plan
+  if (recipient < firstAgent || recipient >= firstAgent + agents) return false
   return atNs >= fromMs * 1e6 && atNs < untilMs * 1e6
 }

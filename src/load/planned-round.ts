@@ -4,10 +4,11 @@
  */
 import type { ExpectedExchanges } from '../delivery/ledger.ts'
 import { answerBody, type BodyPool } from './bodies.ts'
+import { ChainPacer } from './chain-pacer.ts'
 import { ClosedLoop } from './closed-loop.ts'
 import { buildCoordination, type CoordinationGraph } from './coordination.ts'
 import { Injector } from './injector.ts'
-import { InstancePacer, type InstanceSender } from './instance-pacer.ts'
+import { InstancePacer, type InstanceCounts, type InstanceSender } from './instance-pacer.ts'
 import type { RoundPlan } from './round-plan.ts'
 import { buildSchedule, type Schedule } from './schedule.ts'
 import type { Pacer } from './sender.ts'
@@ -49,10 +50,11 @@ export function filedAtNs({ graph }: PlannedRound, countedFromNs: Float64Array):
   return Float64Array.from(stageOf, (stage) => arrivalNs[instanceOf[stage] as number] as number)
 }
 
-/** `instances` is the same pacer where it plays a coordination pattern. */
+/** `instances` is the same pacer where it plays a coordination pattern, and so is `chain` where that is one. */
 export interface RoundPacer {
   readonly pacer: Pacer
-  readonly instances: InstancePacer | null
+  readonly instances: InstanceCounts | null
+  readonly chain: ChainPacer | null
 }
 
 export function pacerOf(
@@ -64,16 +66,23 @@ export function pacerOf(
 ): RoundPacer {
   const { pacing } = plan
   if (graph !== null && plan.coordination !== undefined) {
-    const { instancesPerSecond } = plan.coordination
-    const instances = new InstancePacer({ timing, graph, instancesPerSecond, pacing, giveUpNs, sender })
-    return { pacer: instances, instances }
+    const { instancesPerSecond, pattern } = plan.coordination
+    const parts = { timing, graph, instancesPerSecond, pacing, giveUpNs, sender }
+    if (graph.chain === null || pattern.kind !== 'chain') {
+      const instances = new InstancePacer(parts)
+      return { pacer: instances, instances, chain: null }
+    }
+    const heedsDeadlines = pattern.deadlines === 'heeded'
+    const deadlineNs = plan.workload.deadlineMs * 1e6
+    const chain = new ChainPacer({ ...parts, tree: graph.chain, deadlineNs, heedsDeadlines })
+    return { pacer: chain, instances: chain, chain }
   }
   if (plan.loadModel === 'closed') {
-    return { pacer: new ClosedLoop({ timing, schedule, giveUpNs, sender }), instances: null }
+    return { pacer: new ClosedLoop({ timing, schedule, giveUpNs, sender }), instances: null, chain: null }
   }
   const { scheduledAtNs } = schedule
   const ratePerSecond = highestRate(plan)
-  return { pacer: new Injector({ timing, scheduledAtNs, ratePerSecond, pacing, sender }), instances: null }
+  return { pacer: new Injector({ timing, scheduledAtNs, ratePerSecond, pacing, sender }), instances: null, chain: null }
 }
 
 function highestRate({ phases, workload }: RoundPlan): number {

@@ -52,10 +52,11 @@ export interface RoundPlan {
 }
 
 /**
- * Agents 0 … `agents`−1 answer `delayMs` after a question reached them; not at all if its deadline has passed by then. Only questions that
- * reach them from `fromMs` to before `untilMs` of the round, where these are given.
+ * `agents` agents from `firstAgent` on (0 unless given) answer `delayMs` after a question reached them; not at all if its deadline has
+ * passed by then. Only questions that reach them from `fromMs` to before `untilMs` of the round, where these are given.
  */
 export interface LateAnswerPlan {
+  readonly firstAgent?: number
   readonly agents: number
   readonly delayMs: number
   readonly fromMs?: number

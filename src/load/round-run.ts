@@ -20,7 +20,7 @@ import { coordinationEvidence } from './coordination-round.ts'
 import type { InstanceSender } from './instance-pacer.ts'
 import type { RoundTimeline } from '../measurement/round-evidence.ts'
 import { expectedOf, filedAtNs, pacerOf, planRound, type PlannedRound, type RoundPacer } from './planned-round.ts'
-import { recipientDelay, type RecipientDelay } from './recipient-delay.ts'
+import { Recipients } from './recipients.ts'
 import { RoundRecorders } from './round-recorders.ts'
 import { msOf, type RoundOutcome, type RoundSetup } from './round-setup.ts'
 import { FailureTimes, markOf, timelineOf } from './round-timeline.ts'
@@ -65,7 +65,7 @@ export class RoundRun implements InstanceSender {
   /** Refusals of asks alone, since they are rare where figures are good. */
   private readonly refusedAtNs = new Map<number, number>()
   private readonly marked: { readonly name: string; readonly atNs: number }[] = []
-  private readonly delay: RecipientDelay | null
+  private readonly recipients: Recipients
   private timers: Cancel[] = []
   private finish: ((interrupted: boolean) => void) | null = null
   private fail: ((error: Error) => void) | null = null
@@ -88,12 +88,14 @@ export class RoundRun implements InstanceSender {
     this.resultAtNs = unset()
     this.countedFromNs = plan.loadModel === 'open' ? schedule.scheduledAtNs : this.sentAtNs
     this.filedAtNs = filedAtNs(this.planned, this.countedFromNs)
-    this.delay = recipientDelay(plan, this.planned, {
+    this.load = pacerOf(plan, this.planned, timing, this.overdueNs, this)
+    this.recipients = new Recipients(plan, this.planned, {
+      chain: this.load.chain,
+      sentAtNs: this.sentAtNs,
       scheduler: timing.scheduler,
       nowNs: () => this.sinceStart(),
-      answer: (exchange, recipient) => this.answerLate(exchange, recipient),
+      answer: (exchange, recipient, nowNs) => this.answer(exchange, recipient, nowNs),
     })
-    this.load = pacerOf(plan, this.planned, timing, this.overdueNs, this)
   }
 
   /** Resolves when the round has drained or `signal` aborts; rejects when the client throws. */
@@ -150,6 +152,10 @@ export class RoundRun implements InstanceSender {
     this.setup.client.cancel(exchange)
   }
 
+  answerHeld(exchange: number, nowNs: number): void {
+    this.answer(exchange, this.schedule.recipient[exchange] as number, nowNs)
+  }
+
   arrivalsDone(): void {
     this.readGauge()
   }
@@ -179,7 +185,7 @@ export class RoundRun implements InstanceSender {
     this.deliveredAtNs[exchange] = nowNs
     const fromNs = this.countedFromNs[exchange] as number
     this.recorders.delivery.record(this.recorders.blockOf(this.filedAtNs[exchange] as number), (nowNs - fromNs) / 1000)
-    if (this.delay?.keeps(exchange, recipient, nowNs) !== true) this.answer(exchange, recipient, nowNs)
+    this.recipients.received(exchange, recipient, nowNs)
   }
 
   private answer(exchange: number, recipient: number, nowNs: number): void {
@@ -188,13 +194,6 @@ export class RoundRun implements InstanceSender {
     this.answeredAtNs[exchange] = nowNs
     const answer = answerBody(this.pool, this.schedule.bodyIndex[exchange] as number, action)
     this.setup.client.answer(exchange, recipient, actionName(action), answer)
-  }
-
-  /** Nobody waits for an answer after the deadline. */
-  private answerLate(exchange: number, recipient: number): void {
-    const nowNs = this.sinceStart()
-    const deadlineNs = this.setup.plan.workload.deadlineMs * 1e6
-    if (nowNs - (this.sentAtNs[exchange] as number) < deadlineNs) this.answer(exchange, recipient, nowNs)
   }
 
   onResult(exchange: number, requester: number, outcome: Outcome, body: string): void {
@@ -270,7 +269,7 @@ export class RoundRun implements InstanceSender {
 
   private stop(): void {
     this.load.pacer.stop()
-    this.delay?.stop()
+    this.recipients.stop()
     this.readGauge()
     for (const cancel of this.timers) cancel()
     this.timers = []
@@ -298,7 +297,7 @@ export class RoundRun implements InstanceSender {
       this.ledger.markUnknown(`${without} of ${this.schedule.agents} agents had no session when the drain ended.`)
     const drainMs = this.startNs === 0 ? 0 : Math.max(0, (this.sinceStart() - this.schedule.durationNs) / 1e6)
     const { graph } = this.planned
-    const { instances } = this.load
+    const { instances, chain } = this.load
     const ledger = this.ledger.close(plan.loadModel === 'closed' || graph !== null)
     return {
       plan,
@@ -315,8 +314,8 @@ export class RoundRun implements InstanceSender {
       coordination:
         graph === null || instances === null || plan.coordination === undefined
           ? null
-          : coordinationEvidence(plan.coordination.pattern, graph, instances, ledger, this),
-      answersKeptBack: plan.lateAnswers === undefined ? null : (this.delay?.kept ?? 0),
+          : coordinationEvidence(plan.coordination.pattern, graph, chain ?? instances, ledger, this),
+      answersKeptBack: plan.lateAnswers === undefined ? null : this.recipients.kept,
       marks: this.marked.map((mark) => markOf(mark, this.sentAtNs, this.resultAtNs, this.overdueNs, this.failures)),
     }
   }

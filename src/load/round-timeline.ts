@@ -56,14 +56,17 @@ export function timelineOf(input: TimelineInput): RoundTimeline {
     const dueNs = scheduledAtNs[exchange] as number
     const sentNs = sentAtNs[exchange] as number
     const resultNs = resultAtNs[exchange] as number
-    add(scheduled, dueNs)
+    // What follows from other exchanges may never be due, or only after the round's own time.
+    if (Number.isNaN(dueNs)) continue
+    const inTime = dueNs < input.durationNs
+    if (inTime) add(scheduled, dueNs)
     if (Number.isNaN(sentNs)) continue
     add(change, sentNs)
     if (Number.isNaN(resultNs)) {
       add(change, refusedAtNs.get(exchange) ?? sentNs + overdueNs, -1)
       continue
     }
-    add(completed, dueNs)
+    if (inTime) add(completed, dueNs)
     add(results, resultNs)
     add(change, resultNs, -1)
   }

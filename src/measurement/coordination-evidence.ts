@@ -3,7 +3,15 @@
  * their end, and how evenly the engine served agents of one role.
  */
 
-export const coordinationKinds = ['fan-out', 'pipeline', 'review', 'quorum', 'expert-pool', 'hot-spot'] as const
+export const coordinationKinds = [
+  'fan-out',
+  'pipeline',
+  'chain',
+  'review',
+  'quorum',
+  'expert-pool',
+  'hot-spot',
+] as const
 export type CoordinationKind = (typeof coordinationKinds)[number]
 
 /** Who takes part and how one instance goes; src/load/coordination.ts says it step by step. */
@@ -14,6 +22,17 @@ export type CoordinationPattern =
       readonly coordinators: number
       readonly agentsPerStage: number
       readonly depth: number
+    }
+  | {
+      readonly kind: 'chain'
+      readonly callers: number
+      /** Agents that are asked, and ask another one before they answer. */
+      readonly links: number
+      readonly depth: number
+      /** How often an agent asks at most, each time another one. */
+      readonly attempts: number
+      /** Whether an agent goes on with a question whose own deadline has passed. */
+      readonly deadlines: 'heeded' | 'ignored'
     }
   | {
       readonly kind: 'review'
@@ -82,6 +101,16 @@ export interface RoleFairness {
   readonly worstToMedian: number | null
 }
 
+/** What retries made of chains of questions; all by the second in which the chain began. */
+export interface ChainEvidence {
+  readonly begun: readonly number[]
+  readonly completed: readonly number[]
+  /** Questions sent; a chain without a retry takes as many as it is deep. */
+  readonly asked: readonly number[]
+  /** Of `asked`: sent when nobody waited any more for what they were to bring. */
+  readonly askedInVain: readonly number[]
+}
+
 export interface CoordinationEvidence {
   /** `scheduled = completed + failed`; an instance has failed when a step that it needed did. */
   readonly instances: { readonly scheduled: number; readonly completed: number; readonly failed: number }
@@ -90,4 +119,6 @@ export interface CoordinationEvidence {
   /** Exchanges that would have followed from steps that failed; nobody sent them. */
   readonly neverOffered: number
   readonly fairness: readonly RoleFairness[]
+  /** Of chains alone. */
+  readonly chain?: ChainEvidence
 }

@@ -2,7 +2,7 @@
  * Checks of what belongs to coordination in `run.json` and `round.json`, and the fields of each pattern, which workload files share.
  */
 import { z } from 'zod'
-import type { CoordinationEvidence, CoordinationPlan, RoleFairness } from './coordination-evidence.ts'
+import type { ChainEvidence, CoordinationEvidence, CoordinationPlan, RoleFairness } from './coordination-evidence.ts'
 
 const count = z.int().min(0)
 const amount = z.number().min(0)
@@ -13,6 +13,13 @@ const share = z.number().min(0).max(1)
 export const patternFields = {
   'fan-out': { orchestrators: agents, workers: agents, fanOut: z.int().min(1).max(1000) },
   pipeline: { coordinators: agents, agentsPerStage: agents, depth: z.int().min(1).max(100) },
+  chain: {
+    callers: agents,
+    links: agents,
+    depth: z.int().min(1).max(5),
+    attempts: z.int().min(1).max(3),
+    deadlines: z.enum(['heeded', 'ignored']),
+  },
   review: {
     authors: agents,
     reviewers: agents,
@@ -39,6 +46,7 @@ export const patternFields = {
 const patternSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('fan-out'), ...patternFields['fan-out'] }),
   z.strictObject({ kind: z.literal('pipeline'), ...patternFields.pipeline }),
+  z.strictObject({ kind: z.literal('chain'), ...patternFields.chain }),
   z.strictObject({ kind: z.literal('review'), ...patternFields.review }),
   z.strictObject({ kind: z.literal('quorum'), ...patternFields.quorum }),
   z.strictObject({ kind: z.literal('expert-pool'), ...patternFields['expert-pool'] }),
@@ -67,11 +75,22 @@ export const roleFairnessSchema = z.strictObject({
   worstToMedian: amount.nullable(),
 })
 
+/** As many seconds as a round may last. */
+const perSecond = z.array(count).max(100_000)
+
+export const chainEvidenceSchema = z.strictObject({
+  begun: perSecond,
+  completed: perSecond,
+  asked: perSecond,
+  askedInVain: perSecond,
+})
+
 export const coordinationEvidenceSchema = z.strictObject({
   instances: z.strictObject({ scheduled: count, completed: count, failed: count }),
   withdrawals: z.strictObject({ asked: count, withdrawn: count }),
   neverOffered: count,
   fairness: z.array(roleFairnessSchema).max(10),
+  chain: chainEvidenceSchema.exactOptional(),
 })
 
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T
@@ -81,6 +100,7 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
 const schemasMatch: readonly [
   Same<Mutable<z.infer<typeof coordinationPlanSchema>>, Mutable<CoordinationPlan>>,
   Same<Mutable<z.infer<typeof roleFairnessSchema>>, Mutable<RoleFairness>>,
+  Same<Mutable<z.infer<typeof chainEvidenceSchema>>, Mutable<ChainEvidence>>,
   Same<Mutable<z.infer<typeof coordinationEvidenceSchema>>, Mutable<CoordinationEvidence>>,
-] = [true, true, true]
+] = [true, true, true, true]
 void schemasMatch

@@ -3,11 +3,13 @@
  *
  * Times follow the definitions of docs/methodology.md, "Recovery": detection counts from the injection, everything else from the
  * healing. An engine is back at full throughput with the first of several consecutive seconds as good as those before the fault
- * (as-good-as-before.ts).
+ * (as-good-as-before.ts). What retries make of chains of questions is told of the chains that began while the fault lasted, beside those
+ * that began and should have ended before it.
  */
 import { mergeDistributions, quantile } from '../statistics/distribution.ts'
 import type { FigureReading } from '../statistics/suite-figures.ts'
 import { firstRun, isAsGood, referenceOf, windowsFor } from './as-good-as-before.ts'
+import { chainResult } from './derive-chains.ts'
 import type { JudgedCase, SuiteResult } from './derive-cases.ts'
 import { significant } from './derive-figures.ts'
 import type { ArmRounds, ValidRound } from './derive-rounds.ts'
@@ -42,7 +44,9 @@ function faultsOf({ view }: JudgedCase, arm: ArmRounds, evidence: RoundEvidence)
     const base = baseResult(view.plan.name, arm, evidence, fault, plan)
     if (!fault.bit) return { ...base, state: 'did not bite' as const }
     if (counted === undefined || evidence.timeline === undefined || fault.healedAtMs === null) return base
-    return timed(base, fault, index, counted, evidence.timeline)
+    const window = { fromMs: fault.injectedAtMs, untilMs: fault.healedAtMs }
+    const chains = chainResult(evidence.coordination?.chain, view.plan.coordination, window)
+    return { ...timed(base, fault, index, counted, evidence.timeline), chains }
   })
 }
 
@@ -75,6 +79,7 @@ function baseResult(
       counts.scheduled === 0 ? null : significant((counts.scheduled + (client['retries'] ?? 0)) / counts.scheduled),
     rssOvershoot: overshoot(evidence, fault),
     p99Ratio: null,
+    chains: null,
     failed,
     lost: counts.lost,
     duplicated: counts.duplicated,
@@ -164,6 +169,11 @@ function figureOf(faults: readonly FaultResult[], path: string): FigureReading |
   if (name === 'metastable') {
     const count = counted.filter(({ state }) => state === 'metastable').length
     return { ...reading, value: count, low: count, high: count, reason: '' }
+  }
+  if (name === 'amplification') {
+    const amplified = counted.flatMap(({ chains }) => chains?.amplification ?? [])
+    if (amplified.length === 0) return nothing('no fault was a timeout cascade')
+    return worst({ ...reading, n: amplified.length }, amplified, true)
   }
   if (name === 'timeToDetect') {
     const times = counted.flatMap(({ timeToDetectMs }) => (timeToDetectMs === null ? [] : [timeToDetectMs]))

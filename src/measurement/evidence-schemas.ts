@@ -146,6 +146,7 @@ const memoryReadingSchema = z.strictObject({
   heapUsedBytes: count,
   externalBytes: count,
   rssBytes: count,
+  anonymousBytes: count.exactOptional(),
   socketBytes: count.nullable(),
   agents: count,
   openExchanges: count,
@@ -181,7 +182,9 @@ const faultPlanSchema = z.strictObject({
   atMs: amount,
   forMs: amount,
   untilMs: amount,
-  late: z.strictObject({ agents: count, delayMs: amount, forMs: amount }).exactOptional(),
+  late: z
+    .strictObject({ agents: count, firstAgent: count.exactOptional(), delayMs: amount, forMs: amount })
+    .exactOptional(),
 })
 const phaseSchema = z.strictObject({ durationMs: amount, agents: count, ratePerSecond: amount })
 

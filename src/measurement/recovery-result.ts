@@ -1,6 +1,20 @@
 /** What a run of the recovery suite publishes of its faults. */
 
 export const faultStates = ['recovered', 'not recovered', 'metastable', 'did not bite', 'invalid'] as const
+/** What retries made of chains of questions. */
+export interface ChainResult {
+  /** Questions that a chain takes without a retry. */
+  readonly depth: number
+  /** Chains that began in the whole seconds of the fault, and those of them whose caller got no answer. */
+  readonly begun: number
+  readonly failed: number
+  /** Questions asked over those that the same chains take without a retry; of chains that ended before the fault, too. */
+  readonly amplification: number | null
+  readonly amplificationBefore: number | null
+  /** Of the questions asked, those that were sent when nobody waited any more for what they were to bring. */
+  readonly inVainShare: number | null
+}
+
 /** What one fault did to one engine. Times in ms; null where there was nothing to time. */
 export interface FaultResult {
   readonly case: string
@@ -34,6 +48,8 @@ export interface FaultResult {
    * fault. Under a reset, which takes the engine nothing, it is what the clients' own retrying costs.
    */
   readonly p99Ratio: number | null
+  /** Of timeout cascades alone. */
+  readonly chains: ChainResult | null
   readonly failed: number
   readonly lost: number
   readonly duplicated: number

@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { amount, caseName, count, label, line, named, type Holds } from './evidence-schemas.ts'
 import { faultStates, growthMetrics } from './results-document.ts'
+import type { ChainResult } from './recovery-result.ts'
 import type { FaultResult, GrowthResult, RecoveryResult, ScalingResult } from './results-document.ts'
 
 export const kneeSchema = z.strictObject({
@@ -96,6 +97,21 @@ export const scalingSchema = z.strictObject({
 const timeMs = (words: string) =>
   amount.nullable().describe(`${words}, in ms; null: it did not come or could not be timed`)
 
+const chainsSchema = z.strictObject({
+  depth: count.describe('Questions that a chain takes without a retry'),
+  begun: count.describe('Chains that began in the whole seconds of the fault'),
+  failed: count.describe('Of these, chains whose caller got no answer'),
+  amplification: amount
+    .nullable()
+    .describe('Questions asked over those that the same chains take without a retry; null: none began'),
+  amplificationBefore: amount.nullable().describe('The same of chains that ended before the fault; null: none did'),
+  inVainShare: amount
+    .nullable()
+    .describe(
+      'Of the questions asked, the share sent when nobody waited any more for what they were to bring; null: none was asked',
+    ),
+})
+
 const faultSchema = z.strictObject({
   case: caseName,
   kind: label,
@@ -129,6 +145,7 @@ const faultSchema = z.strictObject({
   p99Ratio: amount
     .nullable()
     .describe('Round trip p99 from the injection to a second after the healing over that before; null: not timed'),
+  chains: chainsSchema.nullable().describe('Of timeout cascades; null: another fault, or the round does not count'),
   failed: count.describe('Exchanges of the round that were refused, timed out or lost'),
   lost: count.describe('Exchanges of the round, as in `exchanges`'),
   duplicated: count.describe('In the round, as in `exchanges`'),
@@ -145,7 +162,8 @@ export const recoverySchema = z.strictObject({
 const schemasMatch: readonly [
   Holds<typeof growthSchema, GrowthResult>,
   Holds<typeof scalingSchema, ScalingResult>,
+  Holds<typeof chainsSchema, ChainResult>,
   Holds<typeof faultSchema, FaultResult>,
   Holds<typeof recoverySchema, RecoveryResult>,
-] = [true, true, true, true]
+] = [true, true, true, true, true]
 void schemasMatch

@@ -59,6 +59,8 @@ export interface MemoryReading {
   readonly heapUsedBytes: number
   readonly externalBytes: number
   readonly rssBytes: number
+  /** Resident pages that are of no file, before the collections; absent where the system does not tell. */
+  readonly anonymousBytes?: number
   /** Of all TCP sockets of the machine, in the kernel; null where the system does not tell. */
   readonly socketBytes: number | null
   /** Sessions, and exchanges that were sent and not resolved. */
@@ -74,8 +76,14 @@ export interface FaultPlan {
   readonly forMs: number
   /** The aftermath is followed until here. */
   readonly untilMs: number
-  /** Of a fault of the agents: `agents` of them keep their answers back for `delayMs`, from the injection for `forMs`. */
-  readonly late?: { readonly agents: number; readonly delayMs: number; readonly forMs: number }
+  /** Of a fault of the agents: `agents` of them, from `firstAgent` on, keep their answers back for `delayMs`, from the injection for `forMs`. */
+  readonly late?: {
+    readonly agents: number
+    /** 0 unless given. */
+    readonly firstAgent?: number
+    readonly delayMs: number
+    readonly forMs: number
+  }
 }
 
 /** A fault as it happened; ms from the round's zero. */
@@ -158,6 +166,7 @@ export const memoryCaseKinds = [
   'sustained',
   'heapNeed',
   'heapCap',
+  'processCap',
   'descriptors',
   'slowReader',
   'flood',
@@ -173,7 +182,7 @@ export interface MemoryCasePlan {
   readonly answerDelayMs: number
   /** Settled readings while the round runs are this far apart; 0 for none. */
   readonly readEveryMs: number
-  /** Of a heap cap: over the need that the case `heapNeed` measured; 0 otherwise. */
+  /** Of a cap on the heap or the whole process: over the need that the case `heapNeed` measured; 0 otherwise. */
   readonly capFactor: number
 }
 

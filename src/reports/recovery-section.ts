@@ -1,6 +1,6 @@
 /** What each fault did to each engine: one row per fault, engine and repeat, with what was lost first. */
 import type { FaultResult, ResultsDocument } from '../measurement/results-document.ts'
-import { amount, count, duration, factor, unknown } from './numbers.ts'
+import { amount, count, duration, factor, share, unknown } from './numbers.ts'
 import type { Cell, Section, Tone } from './report-model.ts'
 
 const stateTones: Readonly<Record<FaultResult['state'], Tone>> = {
@@ -44,9 +44,40 @@ export function recoverySections({ recovery }: ResultsDocument): Section[] {
         },
       ],
     },
+    ...cascadeSection(shown),
     {
       title: 'What was done',
       lines: shown.map(({ kind, engine, shownBy }) => ({ text: `${kind}, ${engine}: ${shownBy}` })),
+    },
+  ]
+}
+
+function cascadeSection(faults: readonly FaultResult[]): Section[] {
+  const rows = faults.flatMap((fault): Cell[][] => {
+    const { chains } = fault
+    if (chains === null) return []
+    return [
+      [
+        nameOf(fault),
+        { text: fault.engine },
+        { text: count(chains.begun) },
+        { text: count(chains.failed), tone: chains.failed > 0 ? 'bad' : 'plain' },
+        { text: factor(chains.amplification) },
+        { text: factor(chains.amplificationBefore) },
+        { text: share(chains.inVainShare) },
+      ],
+    ]
+  })
+  if (rows.length === 0) return []
+  return [
+    {
+      title: 'Timeout cascades',
+      table: { head: ['fault', 'engine', 'chains', 'failed', 'questions', 'before', 'in vain'], rows },
+      lines: [
+        {
+          text: 'Of chains that began while a fifth of the agents was slow. Questions: asked over those that the same chains take without a retry, and the same of chains before the fault. In vain: asked when nobody waited any more for what they were to bring.',
+        },
+      ],
     },
   ]
 }

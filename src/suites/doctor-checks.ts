@@ -292,8 +292,7 @@ const toolAdvice: Readonly<Record<ToolName, string>> = {
   git: 'install git.',
   postgresql: 'install the PostgreSQL server, or put its programs on PATH.',
   prlimit: 'install util-linux.',
-  cgroupMemory:
-    'delegate a control group v2 with its memory controller to this user (systemd-run --user --scope does).',
+  cgroupMemory: 'delegate a control group with its memory controller to this user (systemd-run --user --scope does).',
   networkNamespace:
     'allow user namespaces (sysctl kernel.unprivileged_userns_clone, seccomp profile of the container).',
   netem: 'install iproute2 and a kernel with sch_netem.',

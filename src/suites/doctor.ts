@@ -19,7 +19,7 @@ import { LighthouseError, exitCodes } from '../platform/errors.ts'
 import { bytes, count, duration } from '../reports/numbers.ts'
 import { chooseHost } from './comparison-plan.ts'
 import { checkMachine, coreText, lackingSpace, proxyDescriptors } from './doctor-checks.ts'
-import { levelNeeds } from './requirements.ts'
+import { levelNeeds } from './machine-needs.ts'
 
 /** Checks that every suite's verdict rests on. */
 const bearing: readonly CheckName[] = [

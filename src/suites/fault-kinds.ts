@@ -7,7 +7,7 @@ import type { RoundEvidence } from '../measurement/round-evidence.ts'
 import { delay } from '../platform/clock.ts'
 
 /** Faults of the load and of the agents are in the plan of the round; here are only their moments, and what shows that they came. */
-function planned(summary: string, load: Pick<FaultKind, 'loadFactor' | 'atOnce' | 'late'>): FaultKind {
+function planned(summary: string, load: Pick<FaultKind, 'loadFactor' | 'atOnce' | 'late' | 'chain'>): FaultKind {
   return {
     summary,
     network: false,
@@ -36,6 +36,17 @@ function keptBack({ client }: RoundEvidence): Bite {
 
 function overload(loadFactor: number): FaultKind {
   return planned(`${loadFactor} times the load`, { loadFactor })
+}
+
+/** Ten of fifty are slow. */
+const slowShare = 0.2
+
+function cascade(depth: number, deadlines: 'heeded' | 'ignored'): FaultKind {
+  const who = deadlines === 'heeded' ? 'who heed deadlines' : 'who retry whatever became of the question'
+  return planned(`a fifth of the agents answers too late, in chains of ${depth} agents ${who}`, {
+    chain: { depth, deadlines },
+    late: { share: slowShare },
+  })
 }
 
 /** Beyond the deadline of every workload that a command accepts. */
@@ -101,11 +112,17 @@ export const faultKinds = {
   'overload-5': overload(5),
   'overload-10': overload(10),
   'slow-agents': planned('a fifth of the agents answers after two seconds', {
-    late: { share: 0.2, delayMs: 2000 },
+    late: { share: slowShare, delayMs: 2000 },
   }),
   'mute-agents': planned('a fifth of the agents answers nothing', {
-    late: { share: 0.2, delayMs: neverMs },
+    late: { share: slowShare, delayMs: neverMs },
   }),
+  'timeout-cascade-1': cascade(1, 'ignored'),
+  'timeout-cascade-2': cascade(2, 'ignored'),
+  'timeout-cascade-3': cascade(3, 'ignored'),
+  'timeout-cascade-4': cascade(4, 'ignored'),
+  'timeout-cascade-5': cascade(5, 'ignored'),
+  'timeout-cascade-5-heeded': cascade(5, 'heeded'),
   'thundering-expiry': planned(`${atOnce} questions at once that nobody answers, and so as many deadlines`, {
     atOnce,
     late: { share: 1, delayMs: neverMs, forMs: muteMs },

@@ -36,8 +36,10 @@ export interface FaultKind {
   readonly loadFactor?: number
   /** Exchanges that are asked at once when the fault begins. */
   readonly atOnce?: number
-  /** The share of the agents that keep their answers back: beyond every deadline, or for a time; throughout, or only at the beginning. */
-  readonly late?: { readonly share: number; readonly delayMs: number; readonly forMs?: number }
+  /** The share of the agents that keep their answers back: for a time or, without one, beyond the deadline; throughout, or only at the beginning. */
+  readonly late?: { readonly share: number; readonly delayMs?: number; readonly forMs?: number }
+  /** Plays chains of questions in place of single exchanges; `late` is then of those that are asked, and beyond their deadline. */
+  readonly chain?: { readonly depth: number; readonly deadlines: 'heeded' | 'ignored' }
   /** Over as soon as it is done; nothing is held. */
   readonly instant?: true
   /** Of a fault of the load or the agents: what the round's own evidence says of it. */

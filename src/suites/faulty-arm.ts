@@ -96,8 +96,8 @@ class FaultyArm implements PlayableArm {
   private withLateAnswers(plan: RoundPlan): RoundPlan {
     const fault = this.script.faults.find(({ late }) => late !== undefined)
     if (fault?.late === undefined) return plan
-    const { agents, delayMs, forMs } = fault.late
-    return { ...plan, lateAnswers: { agents, delayMs, fromMs: fault.atMs, untilMs: fault.atMs + forMs } }
+    const { forMs, ...late } = fault.late
+    return { ...plan, lateAnswers: { ...late, fromMs: fault.atMs, untilMs: fault.atMs + forMs } }
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,8 @@
  * round, with the engines side by side): first seconds without it, which say what "as good as before" means; then the fault, at a moment drawn from the seed
  * within a second; then the healing and the aftermath, with the load going on throughout, since clients in life do not wait
  * either. Each round has an engine of its own, in its own process, with a fresh store that its restarts find again. Network
- * faults act in a proxy between clients and engine; all others on the process itself. The last case is the control: the same load without
+ * faults act in a proxy between clients and engine, those of the load and the agents in the load itself, all others on the process. A timeout
+ * cascade has a load of its own: chains of agents that have to ask before they can answer, a fifth of them too slow. The last case is the control: the same load without
  * any fault, on which latency targets and the decision rest.
  *
  * Why it answers the question. Latency counts from the schedule, so what a fault delayed is in the figures of the seconds in which it
@@ -19,6 +20,7 @@
  * Watching too briefly (an engine that was not back is "not recovered", with the time it was watched as lower bound; metastable
  * needs a minute and five times the fault).
  */
+import { agentsOf, exchangesPerInstance, maximumStages } from '../load/coordination.ts'
 import type { CasePlan, FaultPlan, LoadPhase } from '../measurement/round-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { seededRandom } from '../platform/random.ts'
@@ -36,6 +38,9 @@ export interface RecoverySizes {
   readonly afterMs: number
   readonly controlRounds: number
   readonly controlMs: number
+  readonly payloadBytes: number
+  /** Of each exchange. */
+  readonly deadlineMs: number
   /** All faults in one round, one after the other, and the engines side by side: seconds instead of minutes. */
   readonly together: boolean
 }
@@ -60,8 +65,10 @@ export function planRecovery(sizes: RecoverySizes, labels: readonly string[], se
   const random = seededRandom(`${seed}/recovery/faults`)
   const cases: CasePlan[] = []
   let firstRound = 0
-  const add = (plan: Omit<CasePlan, 'firstRound' | 'agents' | 'ratePerSecond' | 'loadModel'>): void => {
-    cases.push({ ...plan, agents, ratePerSecond, loadModel: 'open', firstRound })
+  const add = (
+    plan: Omit<CasePlan, 'firstRound' | 'agents' | 'ratePerSecond' | 'loadModel'> & Partial<CasePlan>,
+  ): void => {
+    cases.push({ agents, ratePerSecond, ...plan, loadModel: 'open', firstRound })
     firstRound += plan.rounds
   }
   const groups = sizes.together ? [faults] : faults.map((name) => [name])
@@ -70,7 +77,8 @@ export function planRecovery(sizes: RecoverySizes, labels: readonly string[], se
     const roundDurationMs = faults.at(-1)?.untilMs ?? 0
     const phases = phasesOf(faults, sizes, roundDurationMs)
     const name = group.length === 1 ? (group[0] ?? '') : 'faults-in-turn'
-    add({ name, roundDurationMs, rounds: repeat, faults, ...(phases === null ? {} : { phases }) })
+    const load = phases === null ? chainsOf(group, sizes) : { phases }
+    add({ name, roundDurationMs, rounds: repeat, faults, ...load })
   }
   add({ name: 'control', roundDurationMs: sizes.controlMs, rounds: sizes.controlRounds })
   const perRound = drawOrder(labels, firstRound, seed)
@@ -81,24 +89,62 @@ function timelineOf(group: readonly FaultName[], sizes: RecoverySizes, uniform: 
   const plans: FaultPlan[] = []
   let freeMs = sizes.beforeMs
   for (const kind of group) {
-    const instant = faultKind(kind)?.instant === true
+    const { instant = false, chain } = faultKind(kind) ?? {}
     const jitterMs = sizes.together ? closeInjectionJitterMs : injectionJitterMs
-    const atMs = freeMs + Math.round(uniform() * jitterMs)
-    const forMs = instant ? 0 : sizes.faultMs
+    // Chains that ended before the fault say what they take without it, and each may take a deadline.
+    const calmMs = chain === undefined ? 0 : sizes.deadlineMs
+    const atMs = freeMs + calmMs + Math.round(uniform() * jitterMs)
+    // A cascade is made of deadlines that pass, so it takes two of them.
+    const heldMs = chain === undefined ? sizes.faultMs : Math.max(sizes.faultMs, 2 * sizes.deadlineMs)
+    const forMs = instant ? 0 : heldMs
     const afterMs = instant && sizes.together ? sizes.afterMs / 2 : sizes.afterMs
     const untilMs = Math.ceil((atMs + forMs + afterMs) / 1000) * 1000
-    plans.push({ kind, atMs, forMs, untilMs, ...lateOf(kind, sizes.agents, forMs) })
+    plans.push({ kind, atMs, forMs, untilMs, ...lateOf(kind, sizes, forMs) })
     freeMs = untilMs
   }
   return plans
 }
 
-function lateOf(kind: FaultName, agents: number, forMs: number): Pick<FaultPlan, 'late'> {
-  const late = faultKind(kind)?.late
+/** Beyond the deadline, and not so far that nobody lives to see it. */
+const tooLateFactor = 1.5
+
+function lateOf(kind: FaultName, { agents, deadlineMs }: RecoverySizes, forMs: number): Pick<FaultPlan, 'late'> {
+  const { late, chain } = faultKind(kind) ?? {}
   if (late === undefined) return {}
-  return {
-    late: { agents: Math.max(2, Math.round(agents * late.share)), delayMs: late.delayMs, forMs: late.forMs ?? forMs },
-  }
+  const delayMs = late.delayMs ?? tooLateFactor * deadlineMs
+  const held = { delayMs, forMs: late.forMs ?? forMs }
+  if (chain === undefined) return { late: { agents: Math.max(2, Math.round(agents * late.share)), ...held } }
+  return { late: { agents: Math.round(chainLinks * late.share), firstAgent: chainCallers, ...held } }
+}
+
+/** The timeout-cascade test of the analysis certificate: ten slow agents among fifty, and those who ask them. */
+const chainCallers = 10
+const chainLinks = 50
+const chainsPerSecond = 20
+/** As many as is good practice at most (Site Reliability Engineering, chapter 21). */
+const chainAttempts = 3
+
+/** The load of a case whose agents play chains, in place of that of all others. */
+function chainsOf([name]: readonly FaultName[], { payloadBytes, deadlineMs }: RecoverySizes): Partial<CasePlan> {
+  const chain = name === undefined ? undefined : faultKind(name)?.chain
+  if (chain === undefined) return {}
+  const pattern = {
+    kind: 'chain',
+    callers: chainCallers,
+    links: chainLinks,
+    depth: chain.depth,
+    attempts: chainAttempts,
+    deadlines: chain.deadlines,
+  } as const
+  const coordination = {
+    pattern,
+    instancesPerSecond: chainsPerSecond,
+    arrivals: 'poisson',
+    payloadBytes,
+    workMs: 0,
+    deadlineMs,
+  } as const
+  return { agents: agentsOf(pattern), ratePerSecond: chainsPerSecond * exchangesPerInstance(pattern), coordination }
 }
 
 /** In this time all that is asked at once is due: short for a deadline, long enough to be sent. */
@@ -134,8 +180,13 @@ export function estimateRecovery(
   arms: TimeInputs['arms'],
   { agents, together }: Pick<RecoverySizes, 'agents' | 'together'>,
 ): { readonly durationMs: number; readonly diskBytes: number } {
+  // Chains that have begun are followed to their end, which is seldom the last that they may come to.
+  const tailMs = ({ coordination }: CasePlan): number =>
+    coordination === undefined ? 0 : (maximumStages(coordination.pattern) * coordination.deadlineMs) / 3
   const withStart = (each: CasePlan): number =>
-    each.rounds * estimateMs({ arms, agents, rounds: 1, roundDurationMs: each.roundDurationMs, warmupMs: 0 })
+    each.rounds *
+    (estimateMs({ arms, agents, rounds: 1, roundDurationMs: each.roundDurationMs, warmupMs: 0 }) +
+      arms.length * tailMs(each))
   const control = (each: CasePlan): number =>
     estimateMs({ arms, agents, rounds: each.rounds, roundDurationMs: each.roundDurationMs, warmupMs: 0 })
   return {

@@ -2,24 +2,34 @@
  * What each suite needs of a machine at each profile: a table with one row per suite, worked out from the same request that the
  * suite itself would be given, so that no size is stated twice. A suite is added by its row here and its request in
  * `configuration/doctor-request.ts`.
- *
- * Sizes are upper estimates, since a run that is refused wrongly is repeated, but one that dies midway is lost:
- * memory from 33 to 48 KiB per agent and engine measured at both ends, the store from rows of two messages per exchange.
  */
 import { latenessBoundMs } from '../measurement/derive-rounds.ts'
-import type { LevelNeeds, SuiteNeeds } from '../measurement/doctor-document.ts'
+import type { SuiteNeeds } from '../measurement/doctor-document.ts'
 import type { ToolName } from '../measurement/machine-tools.ts'
+import type { CasePlan } from '../measurement/round-evidence.ts'
 import type { Profile } from '../measurement/targets-file.ts'
 import type { Suite } from '../measurement/vocabulary.ts'
 import { drainGraceMs } from './arm-timing.ts'
 import { estimateBurst, planBurst } from './burst.ts'
 import { estimateContention, planContention } from './contention.ts'
-import { estimateDiskBytes, estimateMs, sharedPoolDescriptors } from './comparison-plan.ts'
-import { faultKind } from './fault-kinds.ts'
-import { estimateRecovery, planRecovery } from './recovery.ts'
+import { estimateDiskBytes, estimateMs } from './comparison-plan.ts'
+import { estimateCoordination, planCoordination } from './coordination.ts'
+import {
+  bytesBesidePayload,
+  commandLineBytes,
+  copiesPerRow,
+  hostBytes,
+  levelNeeds,
+  storeBytes,
+  type Row,
+} from './machine-needs.ts'
+import { enduranceRow, memoryRow, recoveryRow } from './process-requirements.ts'
 import type { BurstRequest } from './run-burst.ts'
 import type { ComparisonRequest } from './run-comparison.ts'
 import type { ContentionRequest } from './run-contention.ts'
+import type { CoordinationRequest } from './run-coordination.ts'
+import type { EnduranceRequest } from './run-endurance.ts'
+import type { MemoryRequest } from './run-memory.ts'
 import type { SuiteRequest } from './run-frame.ts'
 import type { RecoveryRequest } from './run-recovery.ts'
 import type { ScalingRequest } from './run-scaling.ts'
@@ -32,9 +42,10 @@ export interface SuiteRequests {
   readonly recovery: RecoveryRequest
   readonly burst: BurstRequest
   readonly contention: ContentionRequest
+  readonly memory: MemoryRequest
+  readonly coordination: CoordinationRequest
+  readonly endurance: EnduranceRequest
 }
-
-type Row = Omit<SuiteNeeds, 'suite' | 'command' | 'profile' | 'cores' | 'latenessBoundMs'>
 
 /** In the order in which they are shown; the first decides the doctor's exit code. */
 const table: readonly {
@@ -72,6 +83,24 @@ const table: readonly {
     command: 'lighthouse bench contention',
     request: ({ contention }) => contention,
     row: ({ contention }) => contentionRow(contention),
+  },
+  {
+    suite: 'memory-pressure',
+    command: 'lighthouse bench memory',
+    request: ({ memory }) => memory,
+    row: ({ memory }) => memoryRow(memory),
+  },
+  {
+    suite: 'coordination',
+    command: 'lighthouse bench coordination',
+    request: ({ coordination }) => coordination,
+    row: ({ coordination }) => coordinationRow(coordination),
+  },
+  {
+    suite: 'endurance',
+    command: 'lighthouse bench endurance',
+    request: ({ endurance }) => endurance,
+    row: ({ endurance }) => enduranceRow(endurance),
   },
 ]
 
@@ -152,37 +181,6 @@ function scalingRow(request: ScalingRequest): Row {
   }
 }
 
-/** The control's engines are up throughout, and beside them those that are broken: one, or in a smoke run one of each. */
-function recoveryRow(request: RecoveryRequest): Row {
-  const { arms, sizes, seed, workload } = request
-  const { agents, ratePerSecond } = sizes
-  const plan = planRecovery(
-    sizes,
-    arms.map(({ label }) => label),
-    seed,
-  )
-  const brokenAtOnce = sizes.together ? arms.length : 1
-  const proxied = sizes.faults.some((name) => faultKind(name)?.network === true)
-  const control = plan.cases.at(-1)
-  const longestMs = Math.max(...plan.cases.slice(0, -1).map(({ roundDurationMs }) => roundDurationMs))
-  const storeOf = (durationMs: number): number =>
-    storeBytes(request, (ratePerSecond * durationMs) / 1000, workload.payloadBytes)
-  const grace = arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
-  const { durationMs, diskBytes } = estimateRecovery(plan, grace, sizes)
-  return {
-    levels: [levelNeeds(agents, arms.length + brokenAtOnce, 'process')],
-    host: 'process',
-    enginesAtOnce: arms.length + brokenAtOnce,
-    proxiesAtOnce: proxied ? brokenAtOnce : 0,
-    outputBytes: diskBytes,
-    storeBytes:
-      arms.length * storeOf((control?.rounds ?? 0) * (control?.roundDurationMs ?? 0)) +
-      brokenAtOnce * storeOf(longestMs),
-    durationMs,
-    optionalTools: [],
-  }
-}
-
 /** All engines are up throughout; a store grows over all cases. */
 function burstRow(request: BurstRequest): Row {
   const { arms, sizes, seed, warmupMs, workload, host } = request
@@ -233,28 +231,25 @@ function contentionRow({ arms, sizes, seed, warmupMs, workload }: ContentionRequ
   }
 }
 
-const kibibyte = 1024
-const mebibyte = 1024 * kibibyte
-const commandLineBytes = 128 * mebibyte
-/** An engine or a load host before its first agent. */
-const hostBytes = { thread: 64 * mebibyte, process: 96 * mebibyte } as const
-const bytesPerAgent = 60 * kibibyte
-
-export function levelNeeds(agents: number, enginesAtOnce: number, host: 'thread' | 'process'): LevelNeeds {
-  return {
-    agents,
-    portsPerAddress: agents + sharedPoolDescriptors,
-    memoryBytes: commandLineBytes + enginesAtOnce * (2 * hostBytes[host] + agents * bytesPerAgent),
+/** Pattern after pattern, each on engines of its own. */
+function coordinationRow(request: CoordinationRequest): Row {
+  const { arms, sizes, seed, warmupMs, host } = request
+  const labels = arms.map(({ label }) => label)
+  const plan = planCoordination(sizes, labels, seed, { host, startedArms: arms.length, descriptorLimit: null })
+  const grace = arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
+  const { durationMs, diskBytes } = estimateCoordination(plan, grace, warmupMs)
+  const storeOf = ({ ratePerSecond, rounds, roundDurationMs, coordination }: CasePlan): number => {
+    const exchanges = (ratePerSecond * (rounds * roundDurationMs + warmupMs)) / 1000
+    return arms.length * storeBytes(request, exchanges, coordination?.payloadBytes ?? 0)
   }
-}
-
-/** A row per question and per answer: body, envelope, keys and, with polling, the index by agent. */
-const rowsPerExchange = 2
-const bytesBesidePayload = 400
-/** In the table with its index, and in the write-ahead log. */
-const copiesPerRow = 2
-
-/** Of one engine. */
-function storeBytes({ durability }: SuiteRequest, exchanges: number, payloadBytes: number): number {
-  return durability === 'memory' ? 0 : Math.ceil(exchanges) * rowsPerExchange * (payloadBytes + bytesBesidePayload)
+  return {
+    levels: plan.cases.map(({ agents }) => levelNeeds(agents, arms.length, host)),
+    host,
+    enginesAtOnce: arms.length,
+    proxiesAtOnce: 0,
+    outputBytes: diskBytes,
+    storeBytes: Math.max(...plan.cases.map(storeOf)),
+    durationMs,
+    optionalTools: [],
+  }
 }

@@ -5,15 +5,15 @@
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
 import { estimateBurst, planBurst, type BurstPlanOfRun, type BurstSizes } from './burst.ts'
+import { caseToPlay } from './case-plan.ts'
 import { chooseHost } from './comparison-plan.ts'
-import { playComparison, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
+import { playComparison, type ComparisonOutcome } from './comparison.ts'
 import type { RunEvents } from './run-events.ts'
 import { closeAll, openArm, validateEngines } from './run-frame.ts'
 import type { FinishedRun, SuiteRequest } from './run-frame.ts'
 import { beginRun, type BegunRun } from './run-record.ts'
-import { latenessBoundMs } from '../measurement/derive-rounds.ts'
 import { collectEnvironment } from '../measurement/environment.ts'
-import type { CasePlan, EngineArm } from '../measurement/round-evidence.ts'
+import type { EngineArm } from '../measurement/round-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
 
 export interface BurstRequest extends SuiteRequest {
@@ -96,7 +96,8 @@ interface Playing {
 
 async function playCases(playing: Playing): Promise<ComparisonOutcome['ended']> {
   const { request, outline, run, arms, events, signal } = playing
-  const startNs = run.clock.nowNs()
+  const { runId, clock } = run
+  const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: clock.nowNs() }
   for (const each of outline.cases) {
     const hooks = {
       onWarmup: (engine: string) => {
@@ -106,30 +107,13 @@ async function playCases(playing: Playing): Promise<ComparisonOutcome['ended']> 
         events.roundStart(`${engine}, ${each.name}`, round, attempt),
       onRound: (played: PlayedRound) => run.keep(played),
     }
-    const plan = planOf(each, playing, (run.clock.nowNs() - startNs) / 1e6)
+    const plan = caseToPlay(each, planner, {
+      warmupMs: each.firstRound === 0 ? request.warmupMs : 0,
+      order: outline.order.slice(each.firstRound, each.firstRound + each.rounds),
+      timeline: true,
+    })
     const { ended } = await playComparison(plan, arms, hooks, run.clock, signal)
     if (ended !== 'complete') return ended
   }
   return 'complete'
-}
-
-function planOf(each: CasePlan, { request, outline, run }: Playing, elapsedMs: number): ComparisonPlan {
-  const leftMs = (until: number): number => Math.max(0, until - elapsedMs)
-  return {
-    rounds: each.rounds,
-    firstRound: each.firstRound,
-    roundDurationMs: each.roundDurationMs,
-    warmupMs: each.firstRound === 0 ? request.warmupMs : 0,
-    workload: { ...request.workload, agents: each.agents, ratePerSecond: each.ratePerSecond },
-    pacing: request.pacing,
-    loadModel: 'open',
-    seed: request.seed,
-    runId: run.runId,
-    latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
-    order: outline.order.slice(each.firstRound, each.firstRound + each.rounds),
-    timeline: true,
-    ...(each.phases === undefined ? {} : { phases: each.phases }),
-    repeatUntilMs: leftMs(Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity)),
-    budgetMs: request.timeBudgetMs === null ? null : leftMs(request.timeBudgetMs),
-  }
 }

@@ -3,6 +3,7 @@
  * then pass after pass over the levels, then the search for the highest rate. Every round is on disk before the next begins.
  */
 import type { PlayedRound } from './arm.ts'
+import { caseToPlay } from './case-plan.ts'
 import type { PlannedArm } from './comparison-plan.ts'
 import { playComparison, type ComparisonHooks, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
 import { estimateContention, planContention, type ContentionPlan, type ContentionSizes } from './contention.ts'
@@ -12,7 +13,6 @@ import { beginRun, type BegunRun } from './run-record.ts'
 import { StoreArm, type StoreServer } from './store-arm.ts'
 import { storeSettings } from './store-options.ts'
 import { postgresBinaries, startPostgres, type PostgresServer } from '../engines/event-store/postgres-server.ts'
-import { latenessBoundMs } from '../measurement/derive-rounds.ts'
 import { readHistogramLog } from '../measurement/histogram-log.ts'
 import { nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
 import type { CasePlan } from '../measurement/round-evidence.ts'
@@ -276,22 +276,8 @@ class PassPlayer {
   /** `share` of the planned time may be used for repeats until this part is over. */
   private planOf(each: CasePlan, share: number): ComparisonPlan {
     const { request, outline, run } = this.playing
-    const elapsedMs = (run.clock.nowNs() - this.startNs) / 1e6
-    const leftMs = (until: number): number => Math.max(0, until - elapsedMs)
-    return {
-      rounds: each.rounds,
-      firstRound: each.firstRound,
-      roundDurationMs: each.roundDurationMs,
-      warmupMs: 0,
-      workload: { ...request.workload, agents: each.agents, ratePerSecond: each.ratePerSecond },
-      pacing: request.pacing,
-      loadModel: 'open',
-      seed: request.seed,
-      runId: run.runId,
-      latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
-      order: [],
-      repeatUntilMs: leftMs(share * Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity)),
-      budgetMs: request.timeBudgetMs === null ? null : leftMs(request.timeBudgetMs),
-    }
+    const { runId, clock } = run
+    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
+    return caseToPlay(each, planner, { order: [], share })
   }
 }

@@ -4,6 +4,7 @@
  */
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
+import { caseToPlay } from './case-plan.ts'
 import { playComparison, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
 import {
   estimateCoordination,
@@ -15,7 +16,6 @@ import type { RunEvents } from './run-events.ts'
 import { closeAll, openArm, validateEngines } from './run-frame.ts'
 import type { FinishedRun, SuiteRequest } from './run-frame.ts'
 import { beginRun, type BegunRun } from './run-record.ts'
-import { latenessBoundMs } from '../measurement/derive-rounds.ts'
 import { collectEnvironment } from '../measurement/environment.ts'
 import type { CasePlan, EngineArm } from '../measurement/round-evidence.ts'
 import { LighthouseError } from '../platform/errors.ts'
@@ -146,24 +146,13 @@ class PatternPlayer {
     const { request, outline, run } = this.parts
     const { coordination, agents, ratePerSecond } = each
     if (coordination === undefined) throw new LighthouseError('INTERNAL', `the case ${each.name} names no pattern`)
-    const elapsedMs = (run.clock.nowNs() - this.startNs) / 1e6
-    const leftMs = (until: number): number => Math.max(0, until - elapsedMs)
+    const { runId, clock } = run
+    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
     const { payloadBytes, deadlineMs, arrivals } = coordination
-    return {
-      rounds: each.rounds,
-      firstRound: each.firstRound,
-      roundDurationMs: each.roundDurationMs,
+    return caseToPlay(each, planner, {
       warmupMs: request.warmupMs,
       workload: { ...request.workload, name: each.name, agents, ratePerSecond, payloadBytes, deadlineMs, arrivals },
-      coordination,
-      pacing: request.pacing,
-      loadModel: 'open',
-      seed: request.seed,
-      runId: run.runId,
-      latenessBoundMs: latenessBoundMs(request.targets.items, request.profile),
       order: outline.order.slice(each.firstRound, each.firstRound + each.rounds),
-      repeatUntilMs: leftMs(Math.min(outline.durationMs, request.timeBudgetMs ?? Infinity)),
-      budgetMs: request.timeBudgetMs === null ? null : leftMs(request.timeBudgetMs),
-    }
+    })
   }
 }

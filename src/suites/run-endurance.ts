@@ -70,7 +70,8 @@ export async function outlineEndurance(request: EnduranceRequest): Promise<Endur
   }
 }
 
-function storeBytesOf({ arms, sizes, workload }: EnduranceRequest): number {
+/** What the stores of all engines grow to. */
+export function storeBytesOf({ arms, sizes, workload }: EnduranceRequest): number {
   const exchanges = (sizes.ratePerSecond * sizes.durationMs) / 1000 / arms.length
   const perExchange = arms.map(
     ({ name }) => workload.payloadBytes + (name === 'elicitation' ? rowBytes.elicitation : rowBytes.others),

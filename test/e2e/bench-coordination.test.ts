@@ -16,7 +16,7 @@ afterEach(() => sandbox.cleanUp())
 
 type Printed = ResultsDocument & { runDirectory: string; certificate: string | null }
 const decisions = [0, 20, 21, 22, 23]
-const patterns = ['quorum', 'review', 'expert-pool', 'hot-spot', 'pipeline', 'fan-out']
+const patterns = ['chain', 'quorum', 'review', 'expert-pool', 'hot-spot', 'pipeline', 'fan-out']
 const small = ['--profile', 'smoke', '--rounds', '1', '--round-duration', '400ms', '--rate', '120'] as const
 /** Two polls of 50 ms a leg keep the rounds of the slower engine short. */
 const engines = ['--engines', 'polling:interval=50,elicitation'] as const

@@ -135,6 +135,7 @@ describe('a fault', () => {
       rssOvershoot: null,
       // 900 ms over 2 ms, each as its bucket's upper edge.
       p99Ratio: expect.closeTo(450, 0) as number,
+      chains: null,
       failed: 20,
       lost: 0,
       duplicated: 0,

@@ -3,7 +3,7 @@ import { profileNames, type ProfileName } from '../../../src/configuration/profi
 import type { DoctorDocument, SuiteNeeds } from '../../../src/measurement/doctor-document.ts'
 import type { MachineReading } from '../../../src/measurement/read-machine.ts'
 import { diagnose } from '../../../src/suites/doctor.ts'
-import { levelNeeds } from '../../../src/suites/requirements.ts'
+import { levelNeeds } from '../../../src/suites/machine-needs.ts'
 
 const gibibyte = 2 ** 30
 
@@ -40,7 +40,7 @@ export const healthyMachine: MachineReading = {
     { name: 'git', state: 'present', detail: 'git version 2.47.0' },
     { name: 'postgresql', state: 'present', detail: '/usr/lib/postgresql/17/bin' },
     { name: 'prlimit', state: 'present', detail: '/usr/bin/prlimit' },
-    { name: 'cgroupMemory', state: 'present', detail: 'the memory controller, writable' },
+    { name: 'cgroupMemory', state: 'present', detail: 'a memory cgroup can be made' },
     { name: 'networkNamespace', state: 'present', detail: 'unshare -Urn' },
     { name: 'netem', state: 'present', detail: 'tc netem' },
   ],

@@ -13,6 +13,8 @@ const sizes: RecoverySizes = {
   afterMs: 10_000,
   controlRounds: 6,
   controlMs: 1000,
+  payloadBytes: 300,
+  deadlineMs: 4000,
   together: false,
 }
 const labels = ['polling', 'elicitation']
@@ -63,6 +65,29 @@ describe('the plan of a recovery run', () => {
     expect(expiry?.faults?.[0]?.late).toEqual({ agents: 20, delayMs: 86_400_000, forMs: 500 })
     expect(slow?.faults?.[0]?.late).toEqual({ agents: 4, delayMs: 2000, forMs: 2000 })
     expect([slow?.phases, crash?.phases, crash?.faults?.[0]?.late]).toEqual([undefined, undefined, undefined])
+  })
+
+  it('gives a timeout cascade chains of its own, with ten of fifty agents too slow for two deadlines', () => {
+    const { cases } = planRecovery({ ...sizes, faults: ['timeout-cascade-3', 'timeout-cascade-5-heeded'] }, labels, 's')
+    const [blind, heeded] = cases
+    expect(blind).toMatchObject({ agents: 60, ratePerSecond: 60, loadModel: 'open' })
+    expect(blind?.coordination).toEqual({
+      pattern: { kind: 'chain', callers: 10, links: 50, depth: 3, attempts: 3, deadlines: 'ignored' },
+      instancesPerSecond: 20,
+      arrivals: 'poisson',
+      payloadBytes: 300,
+      workMs: 0,
+      deadlineMs: 4000,
+    })
+    expect(heeded?.coordination?.pattern).toMatchObject({ depth: 5, deadlines: 'heeded' })
+    for (const { faults } of [blind, heeded].map((each) => ({ faults: each?.faults ?? [] }))) {
+      const [fault] = faults
+      // Beyond the deadline, and the callers themselves are not slow.
+      expect(fault?.late).toEqual({ agents: 10, firstAgent: 10, delayMs: 6000, forMs: 8000 })
+      expect(fault?.forMs).toBe(8000)
+      // Time for chains to end before the fault.
+      expect(fault?.atMs).toBeGreaterThanOrEqual(3000 + 4000)
+    }
   })
 
   it('puts all faults into one round, one after the other, where seconds must do', () => {
