@@ -10,6 +10,7 @@ import type { InstanceCounts } from './instance-pacer.ts'
 
 export interface CoordinationTimes {
   /** In ns from the round's zero; NaN where it did not happen. */
+  readonly sentAtNs: Float64Array
   readonly deliveredAtNs: Float64Array
   readonly resultAtNs: Float64Array
 }
@@ -33,15 +34,20 @@ export function coordinationEvidence(
   }
 }
 
-/** Of the agents asked, how soon questions reached them; of those who ask, how soon they held the answers. */
+/**
+ * Of the agents asked, how soon questions reached them; of those who ask, how soon they held the answers. From the send and not from when it
+ * was due: an exchange that begins an instance waits for a timer of the load generator and one that follows from another does not, which
+ * would make the agents of a first stage look worse served.
+ */
 export function fairnessOf(
   { askers, asked }: Roles,
   graph: CoordinationGraph,
   times: CoordinationTimes,
 ): RoleFairness[] {
-  const { scheduledAtNs, requester, recipient } = graph
-  const delivery = latencies(times.deliveredAtNs, scheduledAtNs, recipient, askers.agents, asked.agents)
-  const roundTrip = latencies(times.resultAtNs, scheduledAtNs, requester, 0, askers.agents)
+  const { requester, recipient } = graph
+  const { sentAtNs, deliveredAtNs, resultAtNs } = times
+  const delivery = latencies(deliveredAtNs, sentAtNs, recipient, askers.agents, asked.agents)
+  const roundTrip = latencies(resultAtNs, sentAtNs, requester, 0, askers.agents)
   return [roleFairness(asked, 'delivery', delivery), roleFairness(askers, 'roundTrip', roundTrip)]
 }
 
@@ -54,14 +60,14 @@ interface Sums {
 /** Milliseconds, summed by agent of a role whose agents begin with number `from`. */
 function latencies(
   endedAtNs: Float64Array,
-  dueAtNs: Float64Array,
+  sentAtNs: Float64Array,
   agentOf: Uint32Array,
   from: number,
   agents: number,
 ): Sums[] {
   const sums: Sums[] = Array.from({ length: agents }, () => ({ n: 0, sum: 0, squares: 0 }))
   for (let exchange = 0; exchange < endedAtNs.length; exchange++) {
-    const ms = ((endedAtNs[exchange] as number) - (dueAtNs[exchange] as number)) / 1e6
+    const ms = ((endedAtNs[exchange] as number) - (sentAtNs[exchange] as number)) / 1e6
     const own = sums[(agentOf[exchange] as number) - from]
     if (own === undefined || Number.isNaN(ms)) continue
     own.n++

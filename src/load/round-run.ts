@@ -44,7 +44,7 @@ export class RoundRun implements InstanceSender {
   private readonly load: RoundPacer
   private readonly recorders: RoundRecorders
   /** All in nanoseconds from the start of the round; NaN until it happened. */
-  private readonly sentAtNs: Float64Array
+  readonly sentAtNs: Float64Array
   readonly deliveredAtNs: Float64Array
   private readonly answeredAtNs: Float64Array
   readonly resultAtNs: Float64Array

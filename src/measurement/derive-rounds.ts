@@ -179,7 +179,8 @@ function countContradictions({ counts, audit }: RoundEvidence): string[] {
 
 function sampleContradictions({ evidence, histograms }: RoundInput): string[] {
   const { counts, samples } = evidence
-  const reasons = coordinationContradictions(evidence.coordination, wholeOf(histograms.get('pattern')).n)
+  const timed = wholeOf(histograms.get('pattern')).n
+  const reasons = coordinationContradictions(evidence.coordination, timed, counts.scheduled)
   if (samples.negative !== 0) reasons.push(`${samples.negative} durations were negative: two clocks disagree.`)
   if (samples.outOfRange !== 0) reasons.push(`${samples.outOfRange} durations were longer than the histograms hold.`)
   for (const name of ['roundTrip', 'serviceTime'] as const) {

@@ -19,6 +19,7 @@ export const suiteFigures = {
     timeToFirstSuccess: less('time'),
     timeToFull: less('time'),
     metastable: less('count'),
+    amplification: less('ratio'),
   },
   memory: {
     idleBytes: less('bytes'),

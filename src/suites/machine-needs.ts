@@ -24,6 +24,16 @@ export function levelNeeds(agents: number, enginesAtOnce: number, host: 'thread'
   }
 }
 
+/** Of all numbers of agents in a plan, ascending. */
+export function levelsOf(
+  cases: readonly { readonly agents: number }[],
+  enginesAtOnce: number,
+  host: 'thread' | 'process',
+): LevelNeeds[] {
+  const numbers = [...new Set(cases.map(({ agents }) => agents))].sort((a, b) => a - b)
+  return numbers.map((agents) => levelNeeds(agents, enginesAtOnce, host))
+}
+
 /** A row per question and per answer: body, envelope, keys and, with polling, the index by agent. */
 const rowsPerExchange = 2
 export const bytesBesidePayload = 400

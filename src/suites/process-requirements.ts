@@ -4,7 +4,7 @@ import type { CasePlan } from '../measurement/round-evidence.ts'
 import { drainGraceMs } from './arm-timing.ts'
 import { estimateEndurance, planEndurance } from './endurance.ts'
 import { faultKind, type FaultName } from './fault-kinds.ts'
-import { levelNeeds, storeBytes, type Row } from './machine-needs.ts'
+import { levelNeeds, levelsOf, storeBytes, type Row } from './machine-needs.ts'
 import { estimateMemory, planMemory } from './memory-pressure.ts'
 import { estimateRecovery, planRecovery } from './recovery.ts'
 import { storeBytesOf, type EnduranceRequest } from './run-endurance.ts'
@@ -69,7 +69,7 @@ export function memoryRow(request: MemoryRequest): Row {
   const control = plan.cases.at(-1)
   const largest = Math.max(...plan.cases.slice(0, -1).map(storeOf))
   return {
-    levels: plan.cases.map(({ agents }) => levelNeeds(agents, arms.length + ownAtOnce, 'process')),
+    levels: levelsOf(plan.cases, arms.length + ownAtOnce, 'process'),
     host: 'process',
     enginesAtOnce: arms.length + ownAtOnce,
     proxiesAtOnce: 0,

@@ -20,6 +20,7 @@ import {
   copiesPerRow,
   hostBytes,
   levelNeeds,
+  levelsOf,
   storeBytes,
   type Row,
 } from './machine-needs.ts'
@@ -243,7 +244,7 @@ function coordinationRow(request: CoordinationRequest): Row {
     return arms.length * storeBytes(request, exchanges, coordination?.payloadBytes ?? 0)
   }
   return {
-    levels: plan.cases.map(({ agents }) => levelNeeds(agents, arms.length, host)),
+    levels: levelsOf(plan.cases, arms.length, host),
     host,
     enginesAtOnce: arms.length,
     proxiesAtOnce: 0,

@@ -219,8 +219,12 @@ class LevelPlayer {
   private levelPlan(level: CasePlan, label: string): ComparisonPlan {
     const { request, outline, runId, clock } = this.parts
     const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
+    const { agents, ratePerSecond, loadModel } = level
+    const closed = loadModel === 'closed'
     return caseToPlay(level, planner, {
-      warmupMs: level.loadModel === 'closed' ? 0 : request.warmupMs,
+      // Of a closed loop the schedule says only how many exchanges there are, and even arrivals are as many as were planned.
+      ...(closed ? { workload: { ...request.workload, agents, ratePerSecond, arrivals: 'uniform' } } : {}),
+      warmupMs: closed ? 0 : request.warmupMs,
       order: Array.from({ length: level.rounds }, () => [label]),
     })
   }

@@ -48,6 +48,44 @@ it('breaks both engines, times both, and certifies what it found', async () => {
   expect(verified.code, verified.stdout + verified.stderr).toBe(0)
 })
 
+it('lets agents that are too slow set off a timeout cascade, and tells what retries made of it', async () => {
+  const cascade = [
+    '--faults',
+    'timeout-cascade-2',
+    '--deadline',
+    '600ms',
+    '--engines',
+    'polling:interval=50,elicitation',
+  ]
+  const ran = await sandbox.run('bench', 'recovery', ...small, ...cascade, '--seed', 'cascade', '--json')
+  expect(decisions, ran.stderr).toContain(ran.code)
+  const results = JSON.parse(ran.stdout) as Printed
+  expect(publishedErrors('results-output.schema.json', results)).toEqual([])
+  const folder = openRunDirectory(join(sandbox.folder, results.runDirectory))
+  const played = folder.rounds.filter(({ evidence }) => evidence.faults !== undefined)
+  expect(played).toHaveLength(2)
+  for (const { evidence } of played) {
+    const { coordination, counts, faults = [] } = evidence
+    const { begun = [], completed = [], asked = [] } = coordination?.chain ?? {}
+    const sum = (series: readonly number[]) => series.reduce((total, each) => total + each, 0)
+    expect(faults[0]?.bit, faults[0]?.shownBy).toBe(true)
+    expect(sum(begun)).toBe(coordination?.instances.scheduled)
+    expect(sum(completed)).toBe(coordination?.instances.completed)
+    // Every question of every chain is in the ledger, and slow agents made more of them than chains need.
+    expect(sum(asked)).toBe(counts.scheduled)
+    expect(sum(asked)).toBeGreaterThan(2 * sum(completed))
+    expect([counts.lost, counts.duplicated, counts.unexpected]).toEqual([0, 0, 0])
+  }
+  for (const { kind, chains } of results.recovery?.faults ?? []) {
+    expect(kind).toBe('timeout-cascade-2')
+    expect(chains === null || chains.amplification === null || chains.amplification > 1).toBe(true)
+  }
+  const { runDirectory: _directory, certificate, ...published } = results
+  expect(JSON.parse(JSON.stringify(deriveResults(folder)))).toEqual(published)
+  const verified = await sandbox.run('certify', 'verify', join(sandbox.folder, certificate ?? ''))
+  expect(verified.code, verified.stdout + verified.stderr).toBe(0)
+})
+
 it('goes on after it was killed, with the rounds that it had, and says so', async () => {
   const flags = ['bench', 'recovery', ...small, '--faults', 'reset-all', '--repeat', '2', '--seed', 'resume'] as const
   const begun = sandbox.start(...flags, '--no-certificate')

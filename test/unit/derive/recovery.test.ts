@@ -5,6 +5,7 @@ import { deriveResults, type RoundInput } from '../../../src/measurement/derive.
 import type { FaultResult } from '../../../src/measurement/results-document.ts'
 import type { CasePlan, FaultRecord, RoundEvidence } from '../../../src/measurement/round-evidence.ts'
 import { parseTargets, targetsSha256 } from '../../../src/measurement/targets-file.ts'
+import { renderMarkdown } from '../../../src/reports/markdown.ts'
 import { distributionOf } from '../../../src/statistics/distribution.ts'
 import { altered, syntheticRun } from './synthetic-run.ts'
 
@@ -187,6 +188,95 @@ describe('a fault', () => {
     expect(
       ofCandidate({ change, faults: [{ figures: { rssBeforeBytes: 100e6, restartMs: 1 } }] }).rssOvershoot,
     ).toBeNull()
+  })
+})
+
+describe('a timeout cascade', () => {
+  const cascadeTargets = `targets:
+  - { title: Multiplied, expression: "candidate.recovery.timeout-cascade-4.amplification <= 2x" }
+  - { title: Back, expression: "candidate.recovery.timeToFull <= 5s" }
+`
+  /** Ten chains of four begin each second; in the two whole seconds of the fault each takes so many questions. */
+  function cascadeRun(askedInFault: number, completed: number) {
+    const seconds = Array.from({ length: 30 }, (_, second) => second)
+    const during = (inFault: number, otherwise: number) =>
+      seconds.map((second) => (second === 6 || second === 7 ? inFault : otherwise))
+    const finished = 280 + 2 * completed
+    const chain = {
+      begun: seconds.map(() => 10),
+      completed: during(completed, 10),
+      asked: during(10 * askedInFault, perSecond),
+      askedInVain: during(10, 0),
+    }
+    const asked = chain.asked.reduce((sum, each) => sum + each, 0)
+    const change = (evidence: RoundEvidence): RoundEvidence => ({
+      ...evidence,
+      counts: { ...evidence.counts, scheduled: asked, timedOut: asked - evidence.counts.completed },
+      audit: { ...evidence.audit, scheduled: asked, sent: asked },
+      coordination: {
+        instances: { scheduled: 300, completed: finished, failed: 300 - finished },
+        withdrawals: { asked: 0, withdrawn: 0 },
+        neverOffered: 0,
+        fairness: [],
+        chain,
+      },
+    })
+    const run = recoveryRun({ ...outage, change, faults: [{ kind: 'timeout-cascade-4', healedAtMs: 8000 }] })
+    const cases = run.manifest.plan.cases.map((each, index): CasePlan =>
+      index > 0
+        ? each
+        : {
+            ...each,
+            name: 'timeout-cascade-4',
+            coordination: {
+              pattern: { kind: 'chain', callers: 10, links: 50, depth: 4, attempts: 3, deadlines: 'ignored' },
+              instancesPerSecond: 10,
+              arrivals: 'poisson',
+              payloadBytes: 300,
+              workMs: 0,
+              deadlineMs: 2000,
+            },
+          },
+    )
+    const targets = parseTargets(cascadeTargets, 'targets.yaml')
+    const pattern = [distributionOf(Array.from({ length: finished }, () => 9000))]
+    const rounds = run.rounds.map((each) =>
+      each.evidence.coordination === undefined
+        ? each
+        : { ...each, histograms: new Map(each.histograms).set('pattern', pattern) },
+    )
+    return {
+      ...run,
+      rounds,
+      targets,
+      manifest: {
+        ...run.manifest,
+        plan: { ...run.manifest.plan, cases },
+        targets: { source: 'targets.yaml', sha256: targetsSha256(targets) },
+      },
+    }
+  }
+
+  it('is told of the chains that began in it, in the results, in targets and in the report', () => {
+    const results = deriveResults(cascadeRun(12, 4))
+    expect(results.recovery?.faults.find(({ engine }) => engine === 'elicitation')?.chains).toEqual({
+      depth: 4,
+      begun: 20,
+      failed: 12,
+      amplification: 3,
+      amplificationBefore: 1,
+      inVainShare: 0.0833333,
+    })
+    expect(results.targets.map(({ verdict }) => verdict)).toEqual(['NOT_MET', 'MET'])
+    expect(deriveResults(cascadeRun(6, 9)).targets[0]?.verdict).toBe('MET')
+    const report = renderMarkdown(results)
+    for (const text of ['Timeout cascades', 'timeout-cascade-4', '3.00', '8.33 %']) expect(report).toContain(text)
+  })
+
+  it('is no figure of another fault', () => {
+    const run = recoveryRun(outage)
+    expect(run.manifest.plan.cases[0]?.name).toBe('crash')
+    expect(deriveResults(run).recovery?.faults.map(({ chains }) => chains)).toEqual([null, null])
   })
 })
 

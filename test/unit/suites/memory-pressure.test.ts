@@ -78,9 +78,9 @@ describe('the plan of a memory run', () => {
       expect(memory).toMatchObject({ payloadBytes: 20_000, answerDelayMs: need?.memory?.answerDelayMs, readEveryMs: 0 })
     }
     expect(capped.map(({ memory }) => memory?.capFactor)).toEqual([1.5, 0.8])
-    expect(planMemory({ ...sizes, caps: [] }, labels, 's', nothing).cases.map(({ name }) => name)).not.toContain(
-      'heap-need',
-    )
+    expect(
+      planMemory({ ...sizes, caps: [], processCaps: [] }, labels, 's', nothing).cases.map(({ name }) => name),
+    ).not.toContain('heap-need')
   })
 
   it('floods two agents with more questions than an inbox holds, within the deadline of the first', () => {
