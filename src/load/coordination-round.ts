@@ -29,26 +29,54 @@ export function coordinationEvidence(
     withdrawals: { asked: pacer.withdrawalsAsked, withdrawn: ledger.withdrawn },
     // Of a chain, most attempts that there might have been were not needed.
     neverOffered: 'neverOffered' in pacer ? pacer.neverOffered : ledger.unsent,
-    fairness: fairnessOf(rolesOf(pattern), graph, times),
+    fairness: fairnessOf(rolesOf(pattern), graph, times, agentsPerPosition(pattern)),
     ...('evidence' in pacer ? { chain: pacer.evidence() } : {}),
   }
 }
 
 /**
  * Of the agents asked, how soon questions reached them; of those who ask, how soon they held the answers. From the send and not from when it
- * was due: an exchange that begins an instance waits for a timer of the load generator and one that follows from another does not, which
- * would make the agents of a first stage look worse served.
+ * was due: an exchange that begins an instance waits for a timer of the load generator and one that follows from another does not.
+ *
+ * `perPosition`: so many agents after each other are asked at one and the same place of an instance. Places differ by more than the engine's
+ * doing, since the first exchange after a pause finds processes asleep and those that follow find them awake; so times are
+ * scaled to the same mean in every place, and agents are compared with those of their own.
  */
 export function fairnessOf(
   { askers, asked }: Roles,
   graph: CoordinationGraph,
   times: CoordinationTimes,
+  perPosition: number = asked.agents,
 ): RoleFairness[] {
   const { requester, recipient } = graph
   const { sentAtNs, deliveredAtNs, resultAtNs } = times
   const delivery = latencies(deliveredAtNs, sentAtNs, recipient, askers.agents, asked.agents)
   const roundTrip = latencies(resultAtNs, sentAtNs, requester, 0, askers.agents)
-  return [roleFairness(asked, 'delivery', delivery), roleFairness(askers, 'roundTrip', roundTrip)]
+  return [
+    roleFairness(asked, 'delivery', alikeByPosition(delivery, perPosition)),
+    roleFairness(askers, 'roundTrip', roundTrip),
+  ]
+}
+
+/** Elsewhere who is asked when is drawn anew for every instance. */
+function agentsPerPosition(pattern: CoordinationPattern): number | undefined {
+  return pattern.kind === 'pipeline' ? pattern.agentsPerStage : undefined
+}
+
+function alikeByPosition(sums: readonly Sums[], perPosition: number): Sums[] {
+  const all = meanOf(sums)
+  return sums.map(({ n, sum, squares }, agent) => {
+    const first = agent - (agent % perPosition)
+    const own = meanOf(sums.slice(first, first + perPosition))
+    const by = all === null || own === null || own <= 0 ? 1 : all / own
+    return { n, sum: sum * by, squares: squares * by ** 2 }
+  })
+}
+
+/** Milliseconds; null without a sample. */
+function meanOf(sums: readonly Sums[]): number | null {
+  const n = sums.reduce((total, each) => total + each.n, 0)
+  return n === 0 ? null : sums.reduce((total, each) => total + each.sum, 0) / n
 }
 
 interface Sums {

@@ -9,6 +9,7 @@ import { answerActions, type AnswerAction, type Outcome, type RefusalCode } from
 import type { AgentTable } from './agents.ts'
 import { readAnswer, readQuestion, SchemaCache } from './bodies.ts'
 import { Exchange, ExchangeTable } from './exchange-table.ts'
+import type { HeapRoom } from './heap-room.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
 import { isProducedBy } from './frame-codec.ts'
 import { encodeAnswerRow, encodeAskRow } from './log-rows.ts'
@@ -42,6 +43,7 @@ export class Lifecycle {
   private readonly stages: Stages
   private readonly limits: MachineLimits
   private readonly floorOf: (agent: number) => number
+  private readonly heap: Pick<HeapRoom, 'isShort'> | null
   private readonly expireDue = (exchange: Exchange): void => this.expire(exchange)
 
   constructor(parts: {
@@ -53,6 +55,7 @@ export class Lifecycle {
     limits: MachineLimits
     /** Highest nonce an agent used. */
     floorOf: (agent: number) => number
+    heap: Pick<HeapRoom, 'isShort'> | null
   }) {
     this.agents = parts.agents
     this.outgoing = parts.outgoing
@@ -61,6 +64,7 @@ export class Lifecycle {
     this.stages = parts.stages
     this.limits = parts.limits
     this.floorOf = parts.floorOf
+    this.heap = parts.heap
     this.table = new ExchangeTable(parts.limits.retentionCount, parts.limits.retentionMs)
     this.wheel = new ExpiryWheel(parts.clock.nowNs() / 1e6)
     this.schemas = new SchemaCache(parts.limits.schemaCacheSize)
@@ -99,7 +103,8 @@ export class Lifecycle {
     return (
       (this.agents.askLoad[requester] ?? 0) < this.limits.pendingLimit &&
       (this.agents.questionLoad[recipient] ?? 0) < this.limits.inboxLimit &&
-      this.table.open() < this.limits.maxOpenExchanges
+      this.table.open() < this.limits.maxOpenExchanges &&
+      this.heap?.isShort(this.table.open()) !== true
     )
   }
 

@@ -11,6 +11,7 @@ import type { RefusalCode } from '../engine.ts'
 import { AgentTable } from './agents.ts'
 import { decodeClientFrame, emptyClientFrame, macLength, maxFrameBytes, type ClientFrame } from './frame-codec.ts'
 import { signBytes, type FrameMac } from './frame-mac.ts'
+import type { HeapRoom } from './heap-room.ts'
 import { Lifecycle, type AdmittedFrame } from './lifecycle.ts'
 import type { ByeCode, MachineLimits, MachineSink, NonceStore } from './machine-ports.ts'
 import { Outgoing } from './outgoing.ts'
@@ -34,6 +35,8 @@ export interface MachineParts {
   readonly log: string
   /** `pipelined` validation: runs bodies of several frames together, once their turn of the event loop was read. null: inline. */
   readonly soon: ((run: () => void) => void) | null
+  /** Asks are refused while it is short; without one the heap is not looked at. */
+  readonly heap?: Pick<HeapRoom, 'isShort'>
 }
 
 /** Heartbeats look at every agent once in so many ticks. */
@@ -61,7 +64,7 @@ export class ElicitationMachine {
     this.buckets = new TokenBuckets(limits.maxAgents, limits.ratePerSecond, limits.burst)
     const floorOf = (agent: number): number => nonces.floor(agent)
     const { agents, outgoing } = this
-    this.lifecycle = new Lifecycle({ agents, outgoing, sink, clock, stages, limits, floorOf })
+    this.lifecycle = new Lifecycle({ agents, outgoing, sink, clock, stages, limits, floorOf, heap: parts.heap ?? null })
     const { soon } = parts
     this.queue = soon === null ? null : new ValidationQueue(limits.maxPendingRows, soon, this.runQueued.bind(this))
   }

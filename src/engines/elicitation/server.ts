@@ -26,6 +26,7 @@ import {
 } from './http-requests.ts'
 import { openEventStream, PostedFrames } from './sse-server.ts'
 import { maxFrameBytes } from './frame-codec.ts'
+import { HeapRoom, watchHeap } from './heap-room.ts'
 import { ElicitationMachine } from './machine.ts'
 import { tickMs, type MachineSink, type NonceStore } from './machine-ports.ts'
 import { NonceWindow } from './nonce-window.ts'
@@ -86,6 +87,8 @@ class RunningServer implements EngineServer {
   private stopTicking: (() => void) | null = null
   private closing: Promise<void> | null = null
   private port = 0
+  private readonly heap = new HeapRoom()
+  private stopWatchingHeap: (() => void) | null = null
   private nonceQueries = 0
 
   constructor(config: ServerConfig, options: ElicitationOptions, store: EventStore) {
@@ -109,6 +112,7 @@ class RunningServer implements EngineServer {
       limits,
       log: this.log,
       soon: options.validation === 'pipelined' ? setImmediate : null,
+      heap: this.heap,
     })
     store.replay(recovery(this.machine, this.clock, limits))
     this.connections = new Connections(() => this.machine)
@@ -172,6 +176,7 @@ class RunningServer implements EngineServer {
     const address = this.http.address()
     this.port = typeof address === 'object' && address !== null ? address.port : this.config.port
     this.stopTicking = systemScheduler.every(tickMs, () => this.machine.tick())
+    this.stopWatchingHeap = watchHeap(this.heap, () => this.machine.lifecycle.table.open())
   }
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
@@ -292,6 +297,7 @@ class RunningServer implements EngineServer {
 
   private async shutDown(): Promise<void> {
     this.stopTicking?.()
+    this.stopWatchingHeap?.()
     const closed = new Promise<void>((resolve) => this.http.close(() => resolve()))
     this.machine.flush()
     await this.commit?.close()

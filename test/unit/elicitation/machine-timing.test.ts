@@ -20,6 +20,7 @@ let tickets = 0
 let committed = 0
 let room = true
 let machine: ElicitationMachine
+let heap: { isShort: () => boolean } | undefined
 let keys: { session: string; key: KeyObject; nonce: number }[] = []
 
 function start(limits: Partial<MachineLimits> = {}): void {
@@ -44,6 +45,7 @@ function start(limits: Partial<MachineLimits> = {}): void {
     },
     log: 'log',
     soon: null,
+    ...(heap === undefined ? {} : { heap }),
     sink: {
       append: () => ++tickets,
       send: (agent, frame) => {
@@ -93,7 +95,10 @@ function pass(ms: number): void {
   }
 }
 
-beforeEach(() => start())
+beforeEach(() => {
+  heap = undefined
+  start()
+})
 
 describe('acknowledgements', () => {
   it('nothing leaves before the commit, then the question at once and the acknowledgement after its delay', () => {
@@ -242,6 +247,26 @@ describe('heartbeats', () => {
 })
 
 describe('room', () => {
+  it('in the heap: while it is short asks are refused with a time to wait, answers are taken, and what is known is repeated', () => {
+    let short = false
+    heap = { isShort: () => short }
+    start()
+    ask(1)
+    commit()
+    short = true
+    sent = []
+    ask(2)
+    expect(sent).toEqual(['0 refused 2 x:a:2 OVERLOADED 100'])
+    ask(1)
+    say(1, 'answer', `x:a:1\n${acceptance}`)
+    commit()
+    expect(sent.at(-1)).toContain('0 result')
+    short = false
+    ask(2)
+    commit()
+    expect(sent.at(-1)).toContain('1 question')
+  })
+
   it('a connection without room keeps its entries in the inbox, in order', () => {
     room = false
     for (let number = 1; number <= 5; number++) ask(number)

@@ -3,7 +3,8 @@
  * from what, what is withdrawn, and that every planted fault shows.
  */
 import { describe, expect, it } from 'vitest'
-import { buildCoordination } from '../../../src/load/coordination.ts'
+import { buildCoordination, rolesOf } from '../../../src/load/coordination.ts'
+import { fairnessOf } from '../../../src/load/coordination-round.ts'
 import { LoadSession } from '../../../src/load/load-session.ts'
 import type { RoundReport } from '../../../src/load/round-plan.ts'
 import type {
@@ -259,6 +260,20 @@ describe('fairness', () => {
     const { coordination } = await play(pipeline)
     const [stages] = coordination.fairness
     expect(stages).toMatchObject({ role: 'stage', index: 1, worstToMedian: 1, medianMs: 2 })
+  })
+
+  it('compares agents of a pipeline with those of their own stage alone', () => {
+    const graph = graphOf(pipeline)
+    const sentAtNs = new Float64Array(graph.count)
+    // Agents 2 and 3 are the first stage, 4 and 5 the second, and so on: the first finds everybody asleep.
+    const takesMs = (agent: number, worse: number): number => (agent < 4 ? 10 : 1) * (agent === worse ? 3 : 1)
+    const fairness = (worse: number) => {
+      const deliveredAtNs = Float64Array.from(graph.recipient, (agent) => takesMs(agent, worse) * 1e6)
+      return fairnessOf(rolesOf(pipeline), graph, { sentAtNs, deliveredAtNs, resultAtNs: deliveredAtNs }, 2)[0]
+    }
+    expect(fairness(-1)).toMatchObject({ index: 1, worstToMedian: 1 })
+    // One of two takes three times as long as the other: about 1.5 and 0.5 of their mean, by how often each is asked.
+    for (const worse of [2, 5, 9]) expect(fairness(worse)?.worstToMedian).toBeGreaterThan(1.25)
   })
 
   it('falls by as much as one agent waits longer than all others', async () => {
