@@ -33,13 +33,13 @@ const sizes: Readonly<Record<ProfileName, Omit<RecoverySizes, 'payloadBytes' | '
     faults: smokeFaults,
     agents: 20,
     // The control must hold the 299 exchanges that a bound of p99 needs.
-    ratePerSecond: 160,
+    ratePerSecond: 260,
     repeat: 1,
     beforeMs: 1000,
     faultMs: 500,
-    afterMs: 4000,
+    afterMs: 3000,
     controlRounds: 3,
-    controlMs: 800,
+    controlMs: 500,
     together: true,
   },
   standard: {

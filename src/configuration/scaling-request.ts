@@ -30,11 +30,11 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
   smoke: {
     levels: [10, 50],
     // The last level must offer the 299 exchanges that a bound of p99 needs.
-    ratePerAgentPerSecond: 4,
+    ratePerAgentPerSecond: 5,
     rounds: 1,
     judgedRounds: 3,
-    roundDurationMs: 1000,
-    pairDurationMs: 2000,
+    roundDurationMs: 600,
+    pairDurationMs: 1500,
     probes: 0,
     probeDurationMs: 1000,
     coolDownMs: 0,
