@@ -22,20 +22,20 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
   smoke: {
     idleAgents: [50, 150, 300],
     idleRounds: 1,
-    settleMs: 100,
+    settleMs: 40,
     // What is in flight is seen in the load that measures the need of the heap.
     payloads: [],
     inFlight: { agents: 20, ratePerSecond: 200, durationMs: 1000 },
     inFlightRounds: 1,
     caps: [1.2],
     processCaps: [],
-    pressure: { agents: 20, ratePerSecond: 400, durationMs: 500, payloadBytes: 10_000 },
+    pressure: { agents: 20, ratePerSecond: 600, durationMs: 330, payloadBytes: 10_000 },
     descriptors: null,
     slowReader: null,
     flood: null,
     sustained: null,
     // The control must hold the 299 exchanges that a bound of p99 needs.
-    control: { agents: 20, ratePerSecond: 260, durationMs: 500 },
+    control: { agents: 20, ratePerSecond: 450, durationMs: 300 },
     controlRounds: 3,
     together: true,
     minimumRounds: 3,

@@ -39,11 +39,14 @@ export async function playControlled(parts: ControlledRun): Promise<Ended> {
   if (control === undefined) throw new LighthouseError('INTERNAL', 'a plan without cases')
   const arms: Arm[] = []
   try {
-    for (const arm of request.arms) {
-      if (signal.aborted) throw new LighthouseError('ENVIRONMENT', 'interrupted before the engines were up')
-      const { agents } = control
-      arms.push(await openArm(request, { arm, agents, host: 'process', clockOrigin: run.origin }, events))
-    }
+    if (signal.aborted) throw new LighthouseError('ENVIRONMENT', 'interrupted before the engines were up')
+    const { agents } = control
+    const opened = await Promise.allSettled(
+      request.arms.map((arm) => openArm(request, { arm, agents, host: 'process', clockOrigin: run.origin }, events)),
+    )
+    for (const each of opened) if (each.status === 'fulfilled') arms.push(each.value)
+    const failed = opened.find((each) => each.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
     declareRun(
       parts,
       arms.map((arm) => arm.describe()),
