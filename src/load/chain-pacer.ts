@@ -177,6 +177,7 @@ export class ChainPacer implements Pacer, InstanceCounts {
   }
 
   private askSoon(exchange: number, dueNs: number): void {
+    if (this.stopped) return
     const { graph, timing } = this.options
     graph.scheduledAtNs[exchange] = dueNs
     this.ready[this.readyCount++] = exchange

@@ -80,7 +80,8 @@ export function agentsOf(pattern: CoordinationPattern): number {
 /** Stages of an instance at most; each may take a whole deadline. */
 export function maximumStages(pattern: CoordinationPattern): number {
   if (pattern.kind === 'pipeline') return pattern.depth
-  if (pattern.kind === 'chain') return pattern.depth * pattern.attempts
+  // On every level a slow agent may take up to half a deadline more than its question had.
+  if (pattern.kind === 'chain') return pattern.depth * (pattern.attempts + 1)
   if (pattern.kind === 'review') return pattern.maximumRounds
   return pattern.kind === 'expert-pool' ? pattern.maximumAttempts : 1
 }

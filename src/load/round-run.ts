@@ -218,7 +218,9 @@ export class RoundRun implements InstanceSender {
     this.failures.note(nowNs)
     if (leg === 'ask') this.refusedAtNs.set(exchange, nowNs)
     this.ledger.refused(exchange, leg, code)
-    if (this.ledger.isResolved(exchange)) this.load.pacer.ended(exchange, false, nowNs)
+    // Of a refused answer its asker hears nothing, so it does not ask again for that.
+    const heard = leg === 'ask' || this.load.chain === null
+    if (heard && this.ledger.isResolved(exchange)) this.load.pacer.ended(exchange, false, nowNs)
   }
 
   onLost(): void {

@@ -38,6 +38,9 @@ function chainContradictions({ chain, instances }: CoordinationEvidence, asked: 
   told('began', chain.begun, instances.scheduled)
   told('completed', chain.completed, instances.completed)
   told('questions', chain.asked, asked)
+  if (chain.completed.some((count, second) => count > (chain.begun[second] ?? 0))) {
+    reasons.push('More chains of a second completed than began in it.')
+  }
   if (chain.askedInVain.some((count, second) => count > (chain.asked[second] ?? 0))) {
     reasons.push('More questions of chains were asked in vain than were asked.')
   }

@@ -29,7 +29,7 @@ export type CoordinationPattern =
       /** Agents that are asked, and ask another one before they answer. */
       readonly links: number
       readonly depth: number
-      /** How often an agent asks at most, each time another one. */
+      /** How often an agent asks at most, each time one drawn anew. */
       readonly attempts: number
       /** Whether an agent goes on with a question whose own deadline has passed. */
       readonly deadlines: 'heeded' | 'ignored'

@@ -16,10 +16,10 @@ export function chainResult(
   { fromMs, untilMs }: FaultWindow,
 ): ChainResult | null {
   if (chain === undefined || plan?.pattern.kind !== 'chain') return null
-  const { depth } = plan.pattern
+  const { depth, attempts } = plan.pattern
   const during = sumOf(chain, Math.ceil(fromMs / 1000), Math.floor(untilMs / 1000))
-  // Chains that began less than a deadline before the fault may have met it.
-  const before = sumOf(chain, 0, Math.floor((fromMs - plan.deadlineMs) / 1000))
+  // By then their callers had an answer or had given up; of later ones some attempts may have met the fault.
+  const before = sumOf(chain, 0, Math.floor((fromMs - attempts * plan.deadlineMs) / 1000))
   return {
     depth,
     begun: during.begun,

@@ -119,10 +119,13 @@ function timed(
   const { blocks } = series.roundTrip
   const calm = pooledP99(blocks.slice(0, Math.floor(firstFaultMs / 1000)))
   const disturbed = pooledP99(blocks.slice(Math.floor(fault.injectedAtMs / 1000), Math.floor(healedAtMs / 1000) + 2))
+  const secondsBefore = Array.from({ length: Math.floor(firstFaultMs / 1000) }, (_, second) => second)
+  // What was no better before the fault did not fail to recover from it.
+  const steady = 2 * secondsBefore.filter(good).length >= secondsBefore.length
   const stays = base.watchedMs >= Math.max(metastableAfterMs, metastableFactor * (healedAtMs - fault.injectedAtMs))
   return {
     ...base,
-    state: full !== null ? 'recovered' : stays ? 'metastable' : 'not recovered',
+    state: full !== null ? 'recovered' : !steady ? 'not steady before' : stays ? 'metastable' : 'not recovered',
     // What failed after the next fault, or long after this one, was not this one's doing.
     timeToDetectMs: detectedMs === null || detectedMs > fault.untilMs ? null : tenth(detectedMs - fault.injectedAtMs),
     timeToFirstSuccessMs: successMs === null ? null : sinceHealed(successMs),
@@ -145,6 +148,9 @@ function finding(fault: FaultResult): string[] {
   if (fault.state === 'not recovered') {
     return [`finding: ${where} was not back at full throughput within the ${fault.watchedMs / 1000} s it was watched`]
   }
+  if (fault.state === 'not steady before') {
+    return [`finding: ${where} was as bad before the fault, so nothing is said of its recovery`]
+  }
   return fault.state === 'did not bite' ? [`finding: the fault did not bite: ${where}: ${fault.shownBy}`] : []
 }
 
@@ -161,7 +167,7 @@ function figureOf(faults: readonly FaultResult[], path: string): FigureReading |
   if (own.length === 0)
     return kind === null ? nothing('no fault was injected') : nothing(`no fault ${kind} was injected`)
   if (counted.length < own.length) {
-    const lacking = own.find(({ state }) => state === 'did not bite' || state === 'invalid')
+    const lacking = own.find(({ state }) => !counted.some((each) => each.state === state))
     return nothing(
       `${own.length - counted.length} of ${own.length} faults do not count: ${lacking?.case} ${lacking?.state}`,
     )
@@ -170,7 +176,7 @@ function figureOf(faults: readonly FaultResult[], path: string): FigureReading |
     const count = counted.filter(({ state }) => state === 'metastable').length
     return { ...reading, value: count, low: count, high: count, reason: '' }
   }
-  if (name === 'amplification') {
+  if (name === 'chainAmplification') {
     const amplified = counted.flatMap(({ chains }) => chains?.amplification ?? [])
     if (amplified.length === 0) return nothing('no fault was a timeout cascade')
     return worst({ ...reading, n: amplified.length }, amplified, true)

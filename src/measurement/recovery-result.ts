@@ -1,6 +1,13 @@
 /** What a run of the recovery suite publishes of its faults. */
 
-export const faultStates = ['recovered', 'not recovered', 'metastable', 'did not bite', 'invalid'] as const
+export const faultStates = [
+  'recovered',
+  'not recovered',
+  'metastable',
+  'not steady before',
+  'did not bite',
+  'invalid',
+] as const
 /** What retries made of chains of questions. */
 export interface ChainResult {
   /** Questions that a chain takes without a retry. */
@@ -8,7 +15,7 @@ export interface ChainResult {
   /** Chains that began in the whole seconds of the fault, and those of them whose caller got no answer. */
   readonly begun: number
   readonly failed: number
-  /** Questions asked over those that the same chains take without a retry; of chains that ended before the fault, too. */
+  /** Questions asked over those that the same chains take without a retry; also of chains whose callers were done before the fault. */
   readonly amplification: number | null
   readonly amplificationBefore: number | null
   /** Of the questions asked, those that were sent when nobody waited any more for what they were to bring. */
@@ -22,7 +29,10 @@ export interface FaultResult {
   readonly engine: string
   /** 0-based within its case. */
   readonly round: number
-  /** metastable: full load, and no recovery within a minute and five times the fault; invalid: the round does not count. */
+  /**
+   * metastable: full load, and no recovery within a minute and five times the fault; not steady before: most seconds before the fault were no
+   * better than those after it; invalid: the round does not count.
+   */
   readonly state: (typeof faultStates)[number]
   /** From the injection to the first failure that a client saw. */
   readonly timeToDetectMs: number | null

@@ -104,7 +104,9 @@ const chainsSchema = z.strictObject({
   amplification: amount
     .nullable()
     .describe('Questions asked over those that the same chains take without a retry; null: none began'),
-  amplificationBefore: amount.nullable().describe('The same of chains that ended before the fault; null: none did'),
+  amplificationBefore: amount
+    .nullable()
+    .describe('The same of chains whose callers were done before the fault; null: none were'),
   inVainShare: amount
     .nullable()
     .describe(

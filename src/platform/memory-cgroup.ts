@@ -1,11 +1,12 @@
 /**
- * A limit on all the memory of one process: a memory cgroup of this run's own, below the one that the run itself is in, as a container
- * has it. What the process takes in pages of its own counts, and so do files that it is the first to read; the kernel reclaims the latter
+ * A limit on all the memory of one process: a memory cgroup of this run's own, as a container has it, below the one that the run itself is in
+ * or, where that may not be divided, beside it. What the process takes in pages of its own counts, and so do files that it is the first to read; the kernel reclaims the latter
  * and kills the process when it cannot stay below the limit. Both versions of the interface are known; where neither may be
  * written the case is left out by name.
  */
 import { existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { execa } from 'execa'
 import { delay } from './clock.ts'
 import { LighthouseError } from './errors.ts'
 import { abandonedFolders, makeScratchFolder } from './scratch.ts'
@@ -69,11 +70,16 @@ export function makeMemoryCgroup(limitBytes: number, mount: CgroupMount = system
 /** Why no process can be limited here; null when one can. */
 export async function whyMemoryCannotBeLimited(mount?: CgroupMount): Promise<string | null> {
   if (process.platform !== 'linux') return 'the memory of a whole process can be limited on Linux only'
+  let cgroup: MemoryCgroup | null = null
   try {
-    await makeMemoryCgroup(2 ** 30, mount).remove()
-    return null
+    cgroup = makeMemoryCgroup(2 ** 30, mount)
+    // To make a group is one right, to put a process into it another.
+    const joined = await execa('/bin/sh', ['-c', 'echo $$ > "$0"', cgroup.processes], { reject: false, timeout: 5000 })
+    return joined.failed ? `no process can join a memory cgroup here: ${joined.stderr.slice(0, 200)}` : null
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
+  } finally {
+    await cgroup?.remove()
   }
 }
 

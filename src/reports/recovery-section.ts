@@ -7,6 +7,7 @@ const stateTones: Readonly<Record<FaultResult['state'], Tone>> = {
   recovered: 'good',
   'not recovered': 'bad',
   metastable: 'bad',
+  'not steady before': 'doubt',
   'did not bite': 'doubt',
   invalid: 'doubt',
 }

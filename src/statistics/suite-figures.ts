@@ -19,7 +19,7 @@ export const suiteFigures = {
     timeToFirstSuccess: less('time'),
     timeToFull: less('time'),
     metastable: less('count'),
-    amplification: less('ratio'),
+    chainAmplification: less('ratio'),
   },
   memory: {
     idleBytes: less('bytes'),

@@ -14,7 +14,7 @@ import type { RecoveryRequest } from './run-recovery.ts'
 /** The control's engines are up throughout, and beside them those that are broken: one, or in a smoke run one of each. */
 export function recoveryRow(request: RecoveryRequest): Row {
   const { arms, sizes, seed, workload } = request
-  const { agents, ratePerSecond } = sizes
+  const { ratePerSecond } = sizes
   const plan = planRecovery(
     sizes,
     arms.map(({ label }) => label),
@@ -29,7 +29,7 @@ export function recoveryRow(request: RecoveryRequest): Row {
   const grace = arms.map((arm) => ({ drainGraceMs: drainGraceMs(arm) }))
   const { durationMs, diskBytes } = estimateRecovery(plan, grace, sizes)
   return {
-    levels: [levelNeeds(agents, arms.length + brokenAtOnce, 'process')],
+    levels: levelsOf(plan.cases, arms.length + brokenAtOnce, 'process'),
     host: 'process',
     enginesAtOnce: arms.length + brokenAtOnce,
     proxiesAtOnce: proxied ? brokenAtOnce : 0,

@@ -91,8 +91,8 @@ function timelineOf(group: readonly FaultName[], sizes: RecoverySizes, uniform: 
   for (const kind of group) {
     const { instant = false, chain } = faultKind(kind) ?? {}
     const jitterMs = sizes.together ? closeInjectionJitterMs : injectionJitterMs
-    // Chains that ended before the fault say what they take without it, and each may take a deadline.
-    const calmMs = chain === undefined ? 0 : sizes.deadlineMs
+    // Chains whose callers are done before the fault say what they take without it, and a caller may wait for all its attempts.
+    const calmMs = chain === undefined ? 0 : chainAttempts * sizes.deadlineMs
     const atMs = freeMs + calmMs + Math.round(uniform() * jitterMs)
     // A cascade is made of deadlines that pass, so it takes two of them.
     const heldMs = chain === undefined ? sizes.faultMs : Math.max(sizes.faultMs, 2 * sizes.deadlineMs)

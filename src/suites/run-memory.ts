@@ -17,6 +17,7 @@ import type { FinishedRun, SuiteRequest } from './run-frame.ts'
 import { beginRun, type BegunRun } from './run-record.ts'
 import { collectEnvironment } from '../measurement/environment.ts'
 import type { CasePlan } from '../measurement/round-evidence.ts'
+import { anonymousBytes } from '../measurement/settled-memory.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { whyMemoryCannotBeLimited } from '../platform/memory-cgroup.ts'
 
@@ -44,7 +45,9 @@ export async function outlineMemory(request: MemoryRequest): Promise<MemoryOutli
   const cannot = new Map<string, string>()
   const noDescriptors = await whyDescriptorsCannotBeLimited()
   if (noDescriptors !== null) cannot.set('descriptors', noDescriptors)
-  const noCgroup = await whyMemoryCannotBeLimited()
+  const untold =
+    anonymousBytes(process.pid) === null ? 'the system does not tell what a process keeps in no file' : null
+  const noCgroup = untold ?? (await whyMemoryCannotBeLimited())
   if (noCgroup !== null) cannot.set('process-cap', noCgroup)
   const limit = (await collectEnvironment(request.projectFolder)).descriptorLimit.value
   for (const agents of request.sizes.idleAgents) {

@@ -165,8 +165,10 @@ export class AgentLink {
 
   /** An entry that was sent before the ping and did not come is noticed now, not when the next one comes. */
   private ping(): void {
-    this.acknowledge(reader.count())
-    if (reader.count() > this.seen) return this.owner.broken(this, 'SEQUENCE_GAP')
+    const ackNonce = reader.count()
+    const pushed = reader.count()
+    this.acknowledge(ackNonce)
+    if (pushed > this.seen) return this.owner.broken(this, 'SEQUENCE_GAP')
     this.say('pong', '', '')
   }
 

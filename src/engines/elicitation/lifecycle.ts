@@ -83,8 +83,8 @@ export class Lifecycle {
     const schema = readQuestion(body, this.schemas)
     this.timeSchema(frame)
     if (typeof schema === 'string') return schema
-    if (!this.hasRoom(requester, recipient)) return 'OVERLOADED'
     const nowMs = receivedAtNs / 1e6
+    if (!this.hasRoom(requester, recipient, nowMs)) return 'OVERLOADED'
     const wallMs = this.clock.wallMs()
     const row = encodeAskRow(wallMs + frame.ttlMs, frame.cursor, body)
     const ticket = this.sink.append(frame.to, name, rowKinds.asked, id, row, wallMs)
@@ -99,12 +99,12 @@ export class Lifecycle {
     return null
   }
 
-  private hasRoom(requester: number, recipient: number): boolean {
+  private hasRoom(requester: number, recipient: number, nowMs: number): boolean {
     return (
       (this.agents.askLoad[requester] ?? 0) < this.limits.pendingLimit &&
       (this.agents.questionLoad[recipient] ?? 0) < this.limits.inboxLimit &&
       this.table.open() < this.limits.maxOpenExchanges &&
-      this.heap?.isShort(this.table.open()) !== true
+      this.heap?.isShort(this.table.open(), nowMs) !== true
     )
   }
 

@@ -176,7 +176,7 @@ class RunningServer implements EngineServer {
     const address = this.http.address()
     this.port = typeof address === 'object' && address !== null ? address.port : this.config.port
     this.stopTicking = systemScheduler.every(tickMs, () => this.machine.tick())
-    this.stopWatchingHeap = watchHeap(this.heap, () => this.machine.lifecycle.table.open())
+    this.stopWatchingHeap = watchHeap(this.heap, () => this.machine.lifecycle.table.open(), this.clock)
   }
 
   private answer(request: IncomingMessage, response: ServerResponse): void {

@@ -40,10 +40,7 @@ export async function openContendedPostgres(options: ContendedPostgresOptions): 
   const monitor = await PostgresMonitor.open(options.url)
   const contended = new ContendedPostgres(monitor, options)
   try {
-    await monitor.claim(options.namespace)
     await contended.create()
-    await monitor.mark(options.namespace)
-    await monitor.dropAbandoned()
     return contended
   } catch (error) {
     await contended.close()

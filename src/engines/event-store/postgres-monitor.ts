@@ -6,7 +6,6 @@
  * for the store's own connections to be gone (https://www.postgresql.org/docs/current/monitoring-stats.html). Where counters stand has
  * moved: syncs of the log from pg_stat_wal to pg_stat_io in 18, checkpoints from pg_stat_bgwriter to pg_stat_checkpointer in 17.
  */
-import { createHash } from 'node:crypto'
 import { Client } from 'pg'
 import { delay } from '../../platform/clock.ts'
 import { parsePostgresAddress, type PostgresAddress } from './postgres-address.ts'
@@ -29,20 +28,10 @@ const queryTimeoutMs = 10_000
 const goneWithinMs = 2000
 const lookEveryMs = 20
 
-const madeForOneRun = 'Lighthouse: made for one run and removed at its end'
-/** 'LHER': names of runs, apart from the locks of stores. */
-const claimClass = 0x4c484552
-
-/** Arguments of an advisory lock. */
-function claimOf(namespace: string): string {
-  return `${claimClass}, ${createHash('sha256').update(namespace).digest().readInt32BE(0)}`
-}
-
 export class PostgresMonitor {
   readonly #client: Client
   readonly #address: PostgresAddress
   readonly #version: number
-  #claimed: string | null = null
 
   private constructor(client: Client, address: PostgresAddress, version: number) {
     this.#client = client
@@ -97,44 +86,6 @@ export class PostgresMonitor {
       return rows[0] as ServerCounters
     } catch (error) {
       throw postgresError('observe', this.#address, error)
-    }
-  }
-
-  /** Holds a name for as long as this connection lives, so that nobody takes its store for one that was left behind. */
-  async claim(namespace: string): Promise<void> {
-    await this.#ask('claim', `SELECT pg_advisory_lock(${claimOf(namespace)})`)
-    this.#claimed = namespace
-  }
-
-  /** Says of a store that was made whose it is. */
-  async mark(namespace: string): Promise<void> {
-    await this.#ask('mark', `COMMENT ON SCHEMA ${storeNames(namespace).namespace} IS '${madeForOneRun}'`)
-  }
-
-  /** Removes the stores of runs whose connection is gone, as far as this user may. */
-  async dropAbandoned(): Promise<void> {
-    const schemas = await this.#ask<{ name: string }>(
-      'observe',
-      `SELECT nspname AS name FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') = '${madeForOneRun}'`,
-    )
-    // What this connection holds it would get again.
-    for (const { name } of schemas.filter((each) => each.name !== this.#claimed)) {
-      const [claimed] = await this.#ask<{ free: boolean }>(
-        'claim',
-        `SELECT pg_try_advisory_lock(${claimOf(name)}) AS free`,
-      )
-      if (claimed?.free !== true) continue
-      // Somebody else's store stays, and is no reason to fail.
-      await this.drop(name).catch(() => undefined)
-      await this.#ask('release', `SELECT pg_advisory_unlock(${claimOf(name)})`)
-    }
-  }
-
-  async #ask<T extends object>(what: string, sql: string): Promise<T[]> {
-    try {
-      return (await this.#client.query<T>(sql)).rows
-    } catch (error) {
-      throw postgresError(what, this.#address, error)
     }
   }
 

@@ -9,7 +9,7 @@ const plan: CoordinationPlan = {
   arrivals: 'poisson',
   payloadBytes: 300,
   workMs: 0,
-  deadlineMs: 2000,
+  deadlineMs: 800,
 }
 
 /** Seconds 0 to 9; the fault lasts from 4.5 to 7.5 s, so its whole seconds are 5 and 6. */
@@ -29,7 +29,7 @@ describe('what a timeout cascade comes to', () => {
       failed: 18,
       // 300 questions of 30 chains that need 90.
       amplification: 3.33333,
-      // Seconds 0 and 1 end more than a deadline before the fault: 60 of 60.
+      // Seconds 0 and 1 end more than three deadlines before the fault: 60 of 60.
       amplificationBefore: 1,
       inVainShare: 0.3,
     })

@@ -193,7 +193,7 @@ describe('a fault', () => {
 
 describe('a timeout cascade', () => {
   const cascadeTargets = `targets:
-  - { title: Multiplied, expression: "candidate.recovery.timeout-cascade-4.amplification <= 2x" }
+  - { title: Multiplied, expression: "candidate.recovery.timeout-cascade-4.chainAmplification <= 2x" }
   - { title: Back, expression: "candidate.recovery.timeToFull <= 5s" }
 `
   /** Ten chains of four begin each second; in the two whole seconds of the fault each takes so many questions. */
@@ -234,7 +234,7 @@ describe('a timeout cascade', () => {
               arrivals: 'poisson',
               payloadBytes: 300,
               workMs: 0,
-              deadlineMs: 2000,
+              deadlineMs: 600,
             },
           },
     )

@@ -1,5 +1,4 @@
 /** Writers and readers on a PostgreSQL server: every write is accounted for, and what the server counts is what the writers did. */
-import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openContendedPostgres } from '../../../src/engines/event-store/contended-postgres.ts'
 import type { StoreRoundSettings } from '../../../src/engines/event-store/contended-store.ts'
@@ -110,33 +109,6 @@ describe.skipIf(skipWithoutPostgres())('a round on PostgreSQL', () => {
     await play('thread', { poolSize: null, ownTransactions: false })
     const left = await server.query('SELECT nspname FROM pg_namespace WHERE nspname = $1', [namespace])
     expect(left).toEqual([])
-  })
-
-  test('stores that killed runs left behind are removed by the next one, those of live runs are not', async () => {
-    const { url, pid } = server
-    const open = (name: string) =>
-      openContendedPostgres({ url, durability: 'fsync', batching: 'thread', namespace: name, serverPid: pid })
-    const schemas = async (): Promise<unknown[]> =>
-      (
-        await server.query<{ nspname: string }>(
-          "SELECT nspname FROM pg_namespace WHERE nspname ~ '^left_|^users_' ORDER BY nspname",
-        )
-      ).map(({ nspname }) => nspname)
-    const alive = await open('left_alive')
-    await open('left_behind')
-    await server.query('CREATE SCHEMA users_own')
-    expect(await schemas()).toEqual(expect.arrayContaining(['left_alive', 'left_behind', 'users_own']))
-    // As if its process had been killed: the connection that holds its name is gone, and nothing was removed.
-    const held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = ($1::bigint & 4294967295)::oid"
-    const number = createHash('sha256').update('left_behind').digest().readInt32BE(0)
-    const holders = await server.query<{ pid: number }>(held, [number])
-    expect(holders).toHaveLength(1)
-    await server.query('SELECT pg_terminate_backend($1)', [holders[0]?.pid])
-    await play('thread', { poolSize: null, ownTransactions: false })
-    expect(await schemas()).toEqual(['left_alive', 'users_own'])
-    await alive.close()
-    await server.query('DROP SCHEMA users_own')
-    expect(await schemas()).toEqual([])
   })
 
   test('a server that cannot be asked is named, its password is not', async () => {

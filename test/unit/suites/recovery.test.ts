@@ -86,7 +86,7 @@ describe('the plan of a recovery run', () => {
       expect(fault?.late).toEqual({ agents: 10, firstAgent: 10, delayMs: 6000, forMs: 8000 })
       expect(fault?.forMs).toBe(8000)
       // Time for chains to end before the fault.
-      expect(fault?.atMs).toBeGreaterThanOrEqual(3000 + 4000)
+      expect(fault?.atMs).toBeGreaterThanOrEqual(3000 + 3 * 4000)
     }
   })
 
