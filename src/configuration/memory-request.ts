@@ -48,7 +48,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     inFlight: { agents: 100, ratePerSecond: 200, durationMs: 4000 },
     inFlightRounds: 3,
     caps: [1.5, 1.2, 1, 0.8],
-    processCaps: [1.5, 1.2, 1, 0.8],
+    processCaps: [1.2, 1, 0.8],
     pressure: { agents: 50, ratePerSecond: 600, durationMs: 4000, payloadBytes: 20_000 },
     descriptors: { agents: 100, ratePerSecond: 100, durationMs: 8000 },
     // Longer than an engine may take to miss a heartbeat.

@@ -151,7 +151,7 @@ const checkTitles: Readonly<Record<Check['name'], string>> = {
   git: 'git',
   postgresql: 'PostgreSQL server',
   prlimit: 'prlimit',
-  cgroupMemory: 'memory limit (cgroup v2)',
+  cgroupMemory: 'memory limit (cgroup)',
   networkNamespace: 'network namespace',
   netem: 'tc netem',
 }
