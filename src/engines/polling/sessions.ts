@@ -42,8 +42,9 @@ export function createSessions(storeSecret: Uint8Array, bootEpoch: number, enrol
       const cut = token.length - macLength - 1
       if (cut <= prefix.length || token[cut] !== '.') return null
       const text = token.slice(0, cut)
-      const given = Buffer.from(token.slice(cut + 1), 'latin1')
-      const expected = Buffer.from(macOf(text), 'latin1')
+      // As UTF-8: 'latin1' keeps a character's low byte alone, and many characters share one.
+      const given = Buffer.from(token.slice(cut + 1), 'utf8')
+      const expected = Buffer.from(macOf(text), 'utf8')
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null
       const agent = text.slice(text.lastIndexOf('.') + 1)
       return isAgentName(agent) ? agent : null

@@ -29,6 +29,11 @@ test('no altered token is taken, and no text makes the check throw', () => {
       expect(sessions.agentOf(other)).toBeNull()
     }),
   )
+  // Characters whose low bytes are those of the token.
+  for (let at = 0; at < token.length; at++) {
+    const alike = String.fromCharCode(token.charCodeAt(at) + 0x15_00)
+    expect(sessions.agentOf(token.slice(0, at) + alike + token.slice(at + 1))).toBeNull()
+  }
   for (const text of ['', '3.', '3..', `3.1.a1.${'A'.repeat(43)}`, '3.'.repeat(40_000)])
     expect(sessions.agentOf(text)).toBeNull()
 })
