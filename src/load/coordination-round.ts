@@ -6,7 +6,7 @@ import type { CoordinationEvidence, CoordinationPattern, RoleFairness } from '..
 import { indexByChance, jainIndex } from '../statistics/fairness.ts'
 import type { ChainPacer } from './chain-pacer.ts'
 import { rolesOf, type CoordinationGraph, type Roles } from './coordination.ts'
-import type { InstanceCounts } from './instance-pacer.ts'
+import type { InstanceCounts } from './graph-pacer.ts'
 
 export interface CoordinationTimes {
   /** In ns from the round's zero; NaN where it did not happen. */

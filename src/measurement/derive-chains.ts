@@ -24,8 +24,8 @@ export function chainResult(
     depth,
     begun: during.begun,
     failed: during.begun - during.completed,
-    amplification: perNeeded(during, depth),
-    amplificationBefore: perNeeded(before, depth),
+    questionRatio: perNeeded(during, depth),
+    questionRatioBefore: perNeeded(before, depth),
     inVainShare: during.asked === 0 ? null : significant(during.askedInVain / during.asked),
   }
 }

@@ -2,34 +2,33 @@
  * Knees of a scaling run and the Universal Scalability Law through them. Knees that the generator or the machine ended are lower
  * bounds of the engine's own, so a law through them describes engine, load and machine together; the report says so.
  */
+import type { Distribution } from '../statistics/distribution.ts'
 import { fitScalability } from '../statistics/scalability.ts'
 import type { JudgedCase } from './derive-cases.ts'
 import { significant, significantHigh, significantLow } from './derive-figures.ts'
+import type { ArmRounds } from './derive-rounds.ts'
 import { kneeOf, levelProbe, offeredPerSecond, probeOutcome, type Probe } from './knee.ts'
 import type { KneeResult, ScalabilityResult } from './results-document.ts'
+import type { RoundEvidence } from './round-evidence.ts'
 
 /** Empty for an engine that made no probe. `level`: the case at whose number of agents the knee was sought, where there is one. */
 export function kneeResult({ view: { plan }, judged }: JudgedCase, engine: string, level?: JudgedCase): KneeResult[] {
   const boundMs = plan.searchBoundsMs?.[engine]
   const arm = judged.sorted.arms.find((each) => each.arm.label === engine)
   if (boundMs === undefined || arm === undefined || arm.all.length === 0) return []
-  const own = arm.all
-  const probes = own.map((evidence): Probe => {
-    const counted = arm.valid.find((round) => round.evidence.round === evidence.round)
-    return {
-      ratePerSecond: offeredPerSecond(evidence),
-      outcome: probeOutcome(evidence, counted?.series.roundTrip.whole ?? null, boundMs),
-    }
-  })
-  const levelRounds = level?.judged.sorted.arms.find((each) => each.arm.label === engine)?.valid ?? []
-  const atLevel = levelProbe(
-    levelRounds.map(({ evidence, series }) => ({ evidence, roundTrip: series.roundTrip.whole })),
-    boundMs,
-  )
+  const own = countedOf(arm)
+  const probes = own.map(({ evidence, roundTrip }): Probe => ({
+    ratePerSecond: offeredPerSecond(evidence),
+    outcome: probeOutcome(evidence, roundTrip, boundMs),
+  }))
+  const levelArm = level?.judged.sorted.arms.find((each) => each.arm.label === engine)
+  const levelRounds = levelArm === undefined ? [] : countedOf(levelArm)
+  const atLevel = levelProbe(levelRounds, boundMs)
   const { ratePerSecond, limit } = kneeOf(atLevel === null ? probes : [atLevel, ...probes])
-  const best =
-    own[probes.findLastIndex((probe) => probe.ratePerSecond === ratePerSecond && probe.outcome === 'held')] ??
-    levelRounds.map(({ evidence }) => evidence).find((evidence) => offeredPerSecond(evidence) === ratePerSecond)
+  const best = [...levelRounds, ...own].findLast(
+    ({ evidence, roundTrip }) =>
+      offeredPerSecond(evidence) === ratePerSecond && probeOutcome(evidence, roundTrip, boundMs) === 'held',
+  )?.evidence
   const cpuUs = best?.resources.cpuUs ?? null
   const elapsedMs = best === undefined ? 0 : best.durationMs + best.drainMs
   return [
@@ -44,6 +43,12 @@ export function kneeResult({ view: { plan }, judged }: JudgedCase, engine: strin
       generatorCpuPercent: significant(best?.audit.cpuPercent ?? null),
     },
   ]
+}
+
+/** Every round, with the round trips of those that count. */
+function countedOf({ all, valid }: ArmRounds): { evidence: RoundEvidence; roundTrip: Distribution | null }[] {
+  const counted = new Map(valid.map(({ evidence, series }) => [evidence, series.roundTrip.whole]))
+  return all.map((evidence) => ({ evidence, roundTrip: counted.get(evidence) ?? null }))
 }
 
 type Triple = readonly [value: number, low: number | null, high: number | null]

@@ -4,7 +4,7 @@
  * Times follow the definitions of docs/methodology.md, "Recovery": detection counts from the injection, everything else from the
  * healing. An engine is back at full throughput with the first of several consecutive seconds as good as those before the fault
  * (as-good-as-before.ts). What retries make of chains of questions is told of the chains that began while the fault lasted, beside those
- * that began and should have ended before it.
+ * whose callers were done before it.
  */
 import { mergeDistributions, quantile } from '../statistics/distribution.ts'
 import type { FigureReading } from '../statistics/suite-figures.ts'
@@ -176,10 +176,10 @@ function figureOf(faults: readonly FaultResult[], path: string): FigureReading |
     const count = counted.filter(({ state }) => state === 'metastable').length
     return { ...reading, value: count, low: count, high: count, reason: '' }
   }
-  if (name === 'chainAmplification') {
-    const amplified = counted.flatMap(({ chains }) => chains?.amplification ?? [])
-    if (amplified.length === 0) return nothing('no fault was a timeout cascade')
-    return worst({ ...reading, n: amplified.length }, amplified, true)
+  if (name === 'questionRatio') {
+    const ratios = counted.flatMap(({ chains }) => chains?.questionRatio ?? [])
+    if (ratios.length === 0) return nothing('no fault was a timeout cascade')
+    return worst({ ...reading, n: ratios.length }, ratios, true)
   }
   if (name === 'timeToDetect') {
     const times = counted.flatMap(({ timeToDetectMs }) => (timeToDetectMs === null ? [] : [timeToDetectMs]))

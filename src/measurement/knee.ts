@@ -6,7 +6,8 @@
  * hold, then the gap is halved (geometrically) until it is small. The level's own rounds are the first probe: a search never ends below a
  * rate that the level held. What is published is the rate that a schedule had.
  */
-import { quantile, type Distribution } from '../statistics/distribution.ts'
+import { mergeDistributions, quantile, type Distribution } from '../statistics/distribution.ts'
+import { readHistogramLog } from './histogram-log.ts'
 import type { RoundEvidence } from './round-evidence.ts'
 
 const heldCompletedShare = 0.999
@@ -37,17 +38,25 @@ export function probeOutcome({ counts }: RoundEvidence, roundTrip: Distribution 
 }
 
 /**
- * What the rounds of a level say as a probe at its own rate: held, when every round that counts held; null when they say nothing of the
- * kind. `rounds` of one engine at the number of agents of the search.
+ * What the rounds of a level say as a probe at its own rate: held, when one held and none failed by the engine; null when they say nothing
+ * of the kind. `rounds`: of one engine at the number of agents of the search, as for `probeOutcome`.
  */
 export function levelProbe(
-  rounds: readonly { readonly evidence: RoundEvidence; readonly roundTrip: Distribution }[],
+  rounds: readonly { readonly evidence: RoundEvidence; readonly roundTrip: Distribution | null }[],
   boundMs: number,
 ): Probe | null {
-  if (rounds.length === 0) return null
-  if (rounds.some(({ evidence, roundTrip }) => probeOutcome(evidence, roundTrip, boundMs) !== 'held')) return null
-  const rates = rounds.map(({ evidence }) => offeredPerSecond(evidence))
-  return { ratePerSecond: Math.min(...rates), outcome: 'held' }
+  const outcomes = rounds.map(({ evidence, roundTrip }) => probeOutcome(evidence, roundTrip, boundMs))
+  if (outcomes.some((outcome) => outcome === 'latency' || outcome === 'errors')) return null
+  const held = rounds.filter((_, index) => outcomes[index] === 'held').map(({ evidence }) => offeredPerSecond(evidence))
+  return held.length === 0 ? null : { ratePerSecond: Math.min(...held), outcome: 'held' }
+}
+
+/** Round trips of a round as it was just played; null of one that does not count. */
+export function countedRoundTrip(played: {
+  readonly evidence: RoundEvidence
+  readonly hlog: string
+}): Distribution | null {
+  return played.evidence.audit.valid ? mergeDistributions(readHistogramLog(played.hlog).get('roundTrip') ?? []) : null
 }
 
 /** What the schedule of a round held, which is what is published. */

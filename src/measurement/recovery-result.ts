@@ -16,8 +16,8 @@ export interface ChainResult {
   readonly begun: number
   readonly failed: number
   /** Questions asked over those that the same chains take without a retry; also of chains whose callers were done before the fault. */
-  readonly amplification: number | null
-  readonly amplificationBefore: number | null
+  readonly questionRatio: number | null
+  readonly questionRatioBefore: number | null
   /** Of the questions asked, those that were sent when nobody waited any more for what they were to bring. */
   readonly inVainShare: number | null
 }

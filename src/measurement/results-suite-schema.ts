@@ -101,10 +101,10 @@ const chainsSchema = z.strictObject({
   depth: count.describe('Questions that a chain takes without a retry'),
   begun: count.describe('Chains that began in the whole seconds of the fault'),
   failed: count.describe('Of these, chains whose caller got no answer'),
-  amplification: amount
+  questionRatio: amount
     .nullable()
     .describe('Questions asked over those that the same chains take without a retry; null: none began'),
-  amplificationBefore: amount
+  questionRatioBefore: amount
     .nullable()
     .describe('The same of chains whose callers were done before the fault; null: none were'),
   inVainShare: amount

@@ -63,8 +63,8 @@ function cascadeSection(faults: readonly FaultResult[]): Section[] {
         { text: fault.engine },
         { text: count(chains.begun) },
         { text: count(chains.failed), tone: chains.failed > 0 ? 'bad' : 'plain' },
-        { text: factor(chains.amplification) },
-        { text: factor(chains.amplificationBefore) },
+        { text: factor(chains.questionRatio) },
+        { text: factor(chains.questionRatioBefore) },
         { text: share(chains.inVainShare) },
       ],
     ]

@@ -19,7 +19,7 @@ export const suiteFigures = {
     timeToFirstSuccess: less('time'),
     timeToFull: less('time'),
     metastable: less('count'),
-    chainAmplification: less('ratio'),
+    questionRatio: less('ratio'),
   },
   memory: {
     idleBytes: less('bytes'),

@@ -5,7 +5,7 @@
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
 import { estimateBurst, planBurst, type BurstPlanOfRun, type BurstSizes } from './burst.ts'
-import { caseToPlay } from './case-plan.ts'
+import { CasePlanner } from './case-plan.ts'
 import { chooseHost } from './comparison-plan.ts'
 import { playComparison, type ComparisonOutcome } from './comparison.ts'
 import type { RunEvents } from './run-events.ts'
@@ -96,8 +96,7 @@ interface Playing {
 
 async function playCases(playing: Playing): Promise<ComparisonOutcome['ended']> {
   const { request, outline, run, arms, events, signal } = playing
-  const { runId, clock } = run
-  const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: clock.nowNs() }
+  const planner = new CasePlanner(request, outline.durationMs, run)
   for (const each of outline.cases) {
     const hooks = {
       onWarmup: (engine: string) => {
@@ -107,7 +106,7 @@ async function playCases(playing: Playing): Promise<ComparisonOutcome['ended']> 
         events.roundStart(`${engine}, ${each.name}`, round, attempt),
       onRound: (played: PlayedRound) => run.keep(played),
     }
-    const plan = caseToPlay(each, planner, {
+    const plan = planner.toPlay(each, {
       warmupMs: each.firstRound === 0 ? request.warmupMs : 0,
       order: outline.order.slice(each.firstRound, each.firstRound + each.rounds),
       timeline: true,

@@ -3,7 +3,7 @@
  * then pass after pass over the levels, then the search for the highest rate. Every round is on disk before the next begins.
  */
 import type { PlayedRound } from './arm.ts'
-import { caseToPlay } from './case-plan.ts'
+import { CasePlanner } from './case-plan.ts'
 import type { PlannedArm } from './comparison-plan.ts'
 import { playComparison, type ComparisonHooks, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
 import { estimateContention, planContention, type ContentionPlan, type ContentionSizes } from './contention.ts'
@@ -13,12 +13,10 @@ import { beginRun, type BegunRun } from './run-record.ts'
 import { StoreArm, type StoreServer } from './store-arm.ts'
 import { storeSettings } from './store-options.ts'
 import { postgresBinaries, startPostgres, type PostgresServer } from '../engines/event-store/postgres-server.ts'
-import { readHistogramLog } from '../measurement/histogram-log.ts'
-import { nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
+import { countedRoundTrip, nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
 import type { CasePlan } from '../measurement/round-evidence.ts'
 import type { Durability } from '../measurement/vocabulary.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { mergeDistributions } from '../statistics/distribution.ts'
 
 export interface ContentionRequest extends SuiteRequest {
   readonly durability: Exclude<Durability, 'memory'>
@@ -172,11 +170,11 @@ interface Playing {
 
 class PassPlayer {
   private readonly playing: Playing
-  private readonly startNs: number
+  private readonly planner: CasePlanner
 
   constructor(playing: Playing) {
     this.playing = playing
-    this.startNs = playing.run.clock.nowNs()
+    this.planner = new CasePlanner(playing.request, playing.outline.durationMs, playing.run)
   }
 
   async playAll(): Promise<ComparisonOutcome['ended']> {
@@ -201,7 +199,7 @@ class PassPlayer {
     const { outline, request, arms } = this.playing
     const last = outline.cases.at(-1)
     if (request.warmupMs === 0 || last === undefined) return 'complete'
-    return this.play({ ...this.planOf(last, 1), warmupMs: request.warmupMs, rounds: 0, order: [] }, last, arms)
+    return this.play(this.planner.toPlay(last, { warmupMs: request.warmupMs, rounds: 0, order: [] }), last, arms)
   }
 
   /** One round of every case, then the next of every case. */
@@ -214,7 +212,7 @@ class PassPlayer {
         const firstRound = each.firstRound + pass
         const order = outline.order.slice(firstRound, firstRound + 1)
         // The time that repeats may take is dealt out over the passes, or the first would use it up.
-        const plan = { ...this.planOf(each, (pass + 1) / most), firstRound, rounds: 1, order }
+        const plan = this.planner.toPlay(each, { share: (pass + 1) / most, firstRound, rounds: 1, order })
         const ended = await this.play(plan, each, arms)
         if (ended !== 'complete') return ended
       }
@@ -234,17 +232,16 @@ class PassPlayer {
         if (rate === null) break
         events.stage(`${arm.label}: probing ${rate.toFixed(0)} writes/s with ${each.agents} writers`)
         const plan: ComparisonPlan = {
-          ...this.planOf({ ...each, ratePerSecond: rate }, 1),
+          ...this.planner.toPlay({ ...each, ratePerSecond: rate }, { order: [] }),
           rounds: 1,
           firstRound: each.firstRound + probes.length,
           order: [[arm.label]],
           // A probe is never repeated: what does not hold is an answer.
           repeatUntilMs: 0,
         }
-        const ended = await this.play(plan, each, [arm], ({ evidence, hlog }) => {
-          const trips = evidence.audit.valid ? (readHistogramLog(hlog).get('roundTrip') ?? []) : null
-          const roundTrip = trips === null ? null : mergeDistributions(trips)
-          probes.push({ ratePerSecond: rate, outcome: probeOutcome(evidence, roundTrip, boundMs) })
+        const ended = await this.play(plan, each, [arm], (played) => {
+          const outcome = probeOutcome(played.evidence, countedRoundTrip(played), boundMs)
+          probes.push({ ratePerSecond: rate, outcome })
         })
         if (ended !== 'complete') return ended
       }
@@ -274,10 +271,4 @@ class PassPlayer {
   }
 
   /** `share` of the planned time may be used for repeats until this part is over. */
-  private planOf(each: CasePlan, share: number): ComparisonPlan {
-    const { request, outline, run } = this.playing
-    const { runId, clock } = run
-    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
-    return caseToPlay(each, planner, { order: [], share })
-  }
 }

@@ -4,7 +4,7 @@
  */
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
-import { caseToPlay } from './case-plan.ts'
+import { CasePlanner } from './case-plan.ts'
 import { playComparison, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
 import {
   estimateCoordination,
@@ -71,12 +71,12 @@ interface PlayerParts {
 
 class PatternPlayer {
   private readonly parts: PlayerParts
-  private readonly startNs: number
+  private readonly planner: CasePlanner
   private declared = false
 
   constructor(parts: PlayerParts) {
     this.parts = parts
-    this.startNs = parts.run.clock.nowNs()
+    this.planner = new CasePlanner(parts.request, parts.outline.durationMs, parts.run)
   }
 
   async playAll(): Promise<ComparisonOutcome['ended']> {
@@ -143,13 +143,11 @@ class PatternPlayer {
   }
 
   private planOf(each: CasePlan): ComparisonPlan {
-    const { request, outline, run } = this.parts
+    const { request, outline } = this.parts
     const { coordination, agents, ratePerSecond } = each
     if (coordination === undefined) throw new LighthouseError('INTERNAL', `the case ${each.name} names no pattern`)
-    const { runId, clock } = run
-    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
     const { payloadBytes, deadlineMs, arrivals } = coordination
-    return caseToPlay(each, planner, {
+    return this.planner.toPlay(each, {
       warmupMs: request.warmupMs,
       workload: { ...request.workload, name: each.name, agents, ratePerSecond, payloadBytes, deadlineMs, arrivals },
       order: outline.order.slice(each.firstRound, each.firstRound + each.rounds),

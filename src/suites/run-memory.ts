@@ -4,9 +4,9 @@
  */
 import { drainGraceMs } from './arm-timing.ts'
 import type { PlayedRound } from './arm.ts'
-import { caseToPlay } from './case-plan.ts'
+import { CasePlanner } from './case-plan.ts'
 import { descriptorNeeds, type PlannedArm } from './comparison-plan.ts'
-import { maximumRepeats, playComparison, type ComparisonPlan } from './comparison.ts'
+import { maximumRepeats, playComparison } from './comparison.ts'
 import { caseHooks, playControlled, type Ended } from './controlled-cases.ts'
 import { whyDescriptorsCannotBeLimited } from './descriptor-limit.ts'
 import { MemoryArm } from './memory-arm.ts'
@@ -85,7 +85,7 @@ interface PlayerParts {
 
 class MemoryPlayer {
   private readonly parts: PlayerParts
-  private readonly startNs: number
+  private readonly planner: CasePlanner
   /** Without a cap, by engine. */
   private readonly needs = new Map<string, MemoryNeed>()
   /** Rounds repeated, by case: each starts three processes. */
@@ -93,7 +93,7 @@ class MemoryPlayer {
 
   constructor(parts: PlayerParts) {
     this.parts = parts
-    this.startNs = parts.run.clock.nowNs()
+    this.planner = new CasePlanner(parts.request, parts.outline.durationMs, parts.run)
   }
 
   playAll(): Promise<Ended> {
@@ -107,7 +107,7 @@ class MemoryPlayer {
       signal,
       together: request.sizes.together,
       playRound: (each, round, arm) => this.playRound(each, round, arm),
-      planOf: (each, order) => this.planOf(each, order),
+      planOf: (control, order) => this.planner.toPlay(control, { order }),
     })
   }
 
@@ -140,17 +140,10 @@ class MemoryPlayer {
         usual.onRound(played)
       },
     }
-    const planOfCase = this.planOf(each, [[planned.label]])
+    const planOfCase = this.planner.toPlay(each, { order: [[planned.label]] })
     const repeatUntilMs = (this.repeats.get(each.name) ?? 0) < maximumRepeats ? planOfCase.repeatUntilMs : 0
     const plan = { ...planOfCase, firstRound: round, rounds: 1, repeatUntilMs }
     return (await playComparison(plan, [arm], hooks, run.clock, signal)).ended
-  }
-
-  private planOf(each: CasePlan, order: ComparisonPlan['order']): ComparisonPlan {
-    const { request, outline, run } = this.parts
-    const { runId, clock } = run
-    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
-    return caseToPlay(each, planner, { order })
   }
 }
 

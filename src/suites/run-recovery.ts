@@ -3,9 +3,9 @@
  * is on disk before the next begins, so a run that was killed can be resumed.
  */
 import { drainGraceMs } from './arm-timing.ts'
-import { caseToPlay } from './case-plan.ts'
+import { CasePlanner } from './case-plan.ts'
 import type { PlannedArm } from './comparison-plan.ts'
-import { playComparison, type ComparisonPlan } from './comparison.ts'
+import { playComparison } from './comparison.ts'
 import { caseHooks, playControlled, type Ended } from './controlled-cases.ts'
 import { faultKind, type FaultName } from './fault-kinds.ts'
 import { openFaultyArm } from './faulty-arm.ts'
@@ -83,11 +83,11 @@ interface PlayerParts {
 
 class RecoveryPlayer {
   private readonly parts: PlayerParts
-  private readonly startNs: number
+  private readonly planner: CasePlanner
 
   constructor(parts: PlayerParts) {
     this.parts = parts
-    this.startNs = parts.run.clock.nowNs()
+    this.planner = new CasePlanner(parts.request, parts.outline.durationMs, parts.run)
   }
 
   playAll(): Promise<Ended> {
@@ -101,7 +101,7 @@ class RecoveryPlayer {
       signal,
       together: request.sizes.together,
       playRound: (each, round, arm) => this.playRound(each, round, arm),
-      planOf: (each, order) => this.planOf(each, order),
+      planOf: (control, order) => this.planner.toPlay(control, { order, timeline: true }),
     })
   }
 
@@ -117,7 +117,11 @@ class RecoveryPlayer {
       events,
     )
     try {
-      const plan = { ...this.planOf(each, [[planned.label]]), firstRound: round, rounds: 1 }
+      const plan = {
+        ...this.planner.toPlay(each, { order: [[planned.label]], timeline: true }),
+        firstRound: round,
+        rounds: 1,
+      }
       // An engine that was broken once is not broken again: a round that does not count is not repeated.
       return (
         await playComparison({ ...plan, repeatUntilMs: 0 }, [arm], caseHooks({ run, events }, each), run.clock, signal)
@@ -125,12 +129,5 @@ class RecoveryPlayer {
     } finally {
       await arm.close().catch((error: unknown) => events.note(`${arm.label} did not stop cleanly: ${String(error)}`))
     }
-  }
-
-  private planOf(each: CasePlan, order: ComparisonPlan['order']): ComparisonPlan {
-    const { request, outline, run } = this.parts
-    const { runId, clock } = run
-    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
-    return caseToPlay(each, planner, { order, timeline: true })
   }
 }

@@ -4,7 +4,7 @@
  */
 import { drainGraceMs } from './arm-timing.ts'
 import type { Arm, PlayedRound } from './arm.ts'
-import { caseToPlay } from './case-plan.ts'
+import { CasePlanner } from './case-plan.ts'
 import { estimateDiskBytes, type PlannedArm } from './comparison-plan.ts'
 import { playComparison, type ComparisonHooks, type ComparisonOutcome, type ComparisonPlan } from './comparison.ts'
 import type { RunEvents } from './run-events.ts'
@@ -13,13 +13,11 @@ import type { FinishedRun, SuiteRequest } from './run-frame.ts'
 import { beginRun } from './run-record.ts'
 import { estimateScalingMs, planScaling, type ScalingPlan, type ScalingSizes } from './scaling.ts'
 import { collectEnvironment } from '../measurement/environment.ts'
-import { readHistogramLog } from '../measurement/histogram-log.ts'
-import { levelProbe, nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
+import { countedRoundTrip, levelProbe, nextProbeRate, probeOutcome, type Probe } from '../measurement/knee.ts'
 import type { CasePlan } from '../measurement/round-evidence.ts'
 import { stopBelowSuccess, successShare } from '../measurement/run-cases.ts'
 import { delay, type Clock } from '../platform/clock.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { mergeDistributions, type Distribution } from '../statistics/distribution.ts'
 
 export interface ScalingRequest extends SuiteRequest {
   readonly sizes: ScalingSizes
@@ -116,12 +114,12 @@ class LevelPlayer {
   private readonly parts: LevelParts
   private readonly onRound: (played: PlayedRound, connectsPerSecond: number) => void
   private readonly stopped = new Set<string>()
-  private readonly startNs: number
+  private readonly planner: CasePlanner
 
   constructor(parts: LevelParts, onRound: (played: PlayedRound, connectsPerSecond: number) => void) {
     this.parts = parts
     this.onRound = onRound
-    this.startNs = parts.clock.nowNs()
+    this.planner = new CasePlanner(parts.request, parts.outline.durationMs, parts)
   }
 
   async playAll(): Promise<ComparisonOutcome['ended']> {
@@ -184,11 +182,10 @@ class LevelPlayer {
     const boundMs = search?.searchBoundsMs?.[arm.label]
     if (search === undefined || boundMs === undefined || level.loadModel === 'closed') return 'complete'
     const probes: Probe[] = []
-    const counted = levelRounds.flatMap(({ evidence, hlog }) => {
-      const roundTrip = roundTripOf({ evidence, hlog })
-      return roundTrip === null ? [] : [{ evidence, roundTrip }]
-    })
-    const atLevel = levelProbe(counted, boundMs)
+    const atLevel = levelProbe(
+      levelRounds.map((played) => ({ evidence: played.evidence, roundTrip: countedRoundTrip(played) })),
+      boundMs,
+    )
     for (;;) {
       const rate = nextProbeRate(probes, search.ratePerSecond, search.rounds, atLevel)
       if (rate === null) return 'complete'
@@ -197,7 +194,7 @@ class LevelPlayer {
         onWarmup: () => undefined,
         onRoundStart: () => undefined,
         onRound: (played) => {
-          const outcome = probeOutcome(played.evidence, roundTripOf(played), boundMs)
+          const outcome = probeOutcome(played.evidence, countedRoundTrip(played), boundMs)
           probes.push({ ratePerSecond: rate, outcome })
           this.onRound(played, arm.connectPerSecond)
         },
@@ -217,20 +214,14 @@ class LevelPlayer {
   }
 
   private levelPlan(level: CasePlan, label: string): ComparisonPlan {
-    const { request, outline, runId, clock } = this.parts
-    const planner = { request, plannedMs: outline.durationMs, runId, clock, startNs: this.startNs }
+    const { request } = this.parts
     const { agents, ratePerSecond, loadModel } = level
     const closed = loadModel === 'closed'
-    return caseToPlay(level, planner, {
+    return this.planner.toPlay(level, {
       // Of a closed loop the schedule says only how many exchanges there are, and even arrivals are as many as were planned.
       ...(closed ? { workload: { ...request.workload, agents, ratePerSecond, arrivals: 'uniform' } } : {}),
       warmupMs: closed ? 0 : request.warmupMs,
       order: Array.from({ length: level.rounds }, () => [label]),
     })
   }
-}
-
-/** null of a round that does not count. */
-function roundTripOf({ evidence, hlog }: Pick<PlayedRound, 'evidence' | 'hlog'>): Distribution | null {
-  return evidence.audit.valid ? mergeDistributions(readHistogramLog(hlog).get('roundTrip') ?? []) : null
 }

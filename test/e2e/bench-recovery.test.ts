@@ -78,7 +78,7 @@ it('lets agents that are too slow set off a timeout cascade, and tells what retr
   }
   for (const { kind, chains } of results.recovery?.faults ?? []) {
     expect(kind).toBe('timeout-cascade-2')
-    expect(chains === null || chains.amplification === null || chains.amplification > 1).toBe(true)
+    expect(chains === null || chains.questionRatio === null || chains.questionRatio > 1).toBe(true)
   }
   const { runDirectory: _directory, certificate, ...published } = results
   expect(JSON.parse(JSON.stringify(deriveResults(folder)))).toEqual(published)

@@ -28,9 +28,9 @@ describe('what a timeout cascade comes to', () => {
       begun: 30,
       failed: 18,
       // 300 questions of 30 chains that need 90.
-      amplification: 3.33333,
+      questionRatio: 3.33333,
       // Seconds 0 and 1 end more than three deadlines before the fault: 60 of 60.
-      amplificationBefore: 1,
+      questionRatioBefore: 1,
       inVainShare: 0.3,
     })
   })
@@ -40,8 +40,8 @@ describe('what a timeout cascade comes to', () => {
     expect(short).toMatchObject({
       begun: 0,
       failed: 0,
-      amplification: null,
-      amplificationBefore: null,
+      questionRatio: null,
+      questionRatioBefore: null,
       inVainShare: null,
     })
   })

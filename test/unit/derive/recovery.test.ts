@@ -193,7 +193,7 @@ describe('a fault', () => {
 
 describe('a timeout cascade', () => {
   const cascadeTargets = `targets:
-  - { title: Multiplied, expression: "candidate.recovery.timeout-cascade-4.chainAmplification <= 2x" }
+  - { title: Multiplied, expression: "candidate.recovery.timeout-cascade-4.questionRatio <= 2x" }
   - { title: Back, expression: "candidate.recovery.timeToFull <= 5s" }
 `
   /** Ten chains of four begin each second; in the two whole seconds of the fault each takes so many questions. */
@@ -263,8 +263,8 @@ describe('a timeout cascade', () => {
       depth: 4,
       begun: 20,
       failed: 12,
-      amplification: 3,
-      amplificationBefore: 1,
+      questionRatio: 3,
+      questionRatioBefore: 1,
       inVainShare: 0.0833333,
     })
     expect(results.targets.map(({ verdict }) => verdict)).toEqual(['NOT_MET', 'MET'])

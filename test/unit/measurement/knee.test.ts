@@ -102,6 +102,15 @@ describe('a level', () => {
     expect(levelProbe([round, { evidence, roundTrip: slow }], 300)).toBeNull()
     expect(levelProbe([], 300)).toBeNull()
   })
+
+  it('is not held by a repeat when the engine itself failed the round before; what the generator failed says nothing', () => {
+    const { scheduled } = evidence.counts
+    const refused = { ...evidence, counts: { ...evidence.counts, completed: 0, refused: scheduled } }
+    const repeat = { evidence, roundTrip: quick }
+    expect(levelProbe([{ evidence: refused, roundTrip: null }, repeat], 300)).toBeNull()
+    expect(levelProbe([{ evidence, roundTrip: null }, repeat], 300)).toMatchObject({ outcome: 'held' })
+    expect(levelProbe([{ evidence, roundTrip: null }], 300)).toBeNull()
+  })
 })
 
 describe('a probe', () => {
