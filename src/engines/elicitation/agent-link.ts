@@ -177,7 +177,9 @@ export class AgentLink {
     const nonceFloor = reader.count()
     const cursorFloor = reader.count()
     if (nonceFloor < 0 || cursorFloor < 0) return this.owner.broken(this, 'MALFORMED')
-    this.nonce = Math.max(this.nonce, nonceFloor)
+    // Frames in order on one connection: the server misses none when each is one above the last, from its floor on. POSTs of
+    // the last connection may still be under way, so theirs only grow.
+    this.nonce = this.cumulative ? nonceFloor : Math.max(this.nonce, nonceFloor)
     // Entries below the floor are gone for good; RESUME_GAP says so when this agent had not seen them.
     this.seen = Math.max(this.seen, cursorFloor)
     this.up = true

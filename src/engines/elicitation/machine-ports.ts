@@ -7,7 +7,14 @@
 import type { RefusalCode } from '../engine.ts'
 
 export type ByeCode =
-  'REPLACED' | 'SHUTDOWN' | 'INVALID_SESSION' | 'INVALID_SIGNATURE' | 'REPLAY_ATTACK' | 'MALFORMED' | 'UNRESPONSIVE'
+  | 'REPLACED'
+  | 'SHUTDOWN'
+  | 'INVALID_SESSION'
+  | 'INVALID_SIGNATURE'
+  | 'REPLAY_ATTACK'
+  | 'NONCE_GAP'
+  | 'MALFORMED'
+  | 'UNRESPONSIVE'
 
 /** Kinds of log rows; the numbers are stored. */
 export const rowKinds = { asked: 1, accept: 2, decline: 3, cancel: 4, expired: 5, withdrawn: 6 } as const

@@ -22,7 +22,7 @@ import { ValidationQueue } from './validation-queue.ts'
 import { ViolationLog } from './violation-log.ts'
 
 /** Codes of the checks 1–4: the frame cannot be attributed, so the connection that carried it ends. */
-export type FatalCode = 'MALFORMED' | 'INVALID_SESSION' | 'INVALID_SIGNATURE' | 'REPLAY_ATTACK'
+export type FatalCode = 'MALFORMED' | 'INVALID_SESSION' | 'INVALID_SIGNATURE' | 'REPLAY_ATTACK' | 'NONCE_GAP'
 
 export interface MachineParts {
   readonly authority: SessionAuthority
@@ -104,7 +104,7 @@ export class ElicitationMachine {
     if (message.length > maxFrameBytes) fatal = 'MALFORMED'
     else if (message.length > macLength && message[macLength] === 10) {
       const session = this.agents.sessions[agent] ?? ''
-      fatal = this.take(agent, session, key, message.subarray(0, macLength), message.subarray(macLength + 1))
+      fatal = this.take(agent, session, key, message.subarray(0, macLength), message.subarray(macLength + 1), true)
     }
     if (fatal === null) return
     this.count(fatal, agent, '-')
@@ -114,13 +114,20 @@ export class ElicitationMachine {
 
   /** A signed frame by POST: the caller verified the bearer token and answers the request with what is returned. */
   receivePosted(agent: number, session: string, key: FrameMac, mac: Buffer, signed: Buffer): FatalCode | null {
-    const fatal = mac.length === macLength ? this.take(agent, session, key, mac, signed) : 'INVALID_SIGNATURE'
+    const fatal = mac.length === macLength ? this.take(agent, session, key, mac, signed, false) : 'INVALID_SIGNATURE'
     if (fatal !== null) this.count(fatal, agent, '-')
     return fatal
   }
 
-  /** Checks 2–4, then the rest. */
-  private take(agent: number, session: string, key: FrameMac, mac: Buffer, signed: Buffer): FatalCode | null {
+  /** Checks 2–4, then the rest. `inOrder`: the frame follows all others of its connection, whose acknowledgements are cumulative. */
+  private take(
+    agent: number,
+    session: string,
+    key: FrameMac,
+    mac: Buffer,
+    signed: Buffer,
+    inOrder: boolean,
+  ): FatalCode | null {
     const { clock, stages, nonces } = this.parts
     const receivedAtNs = clock.nowNs()
     const sampled = stages.sampleFrame()
@@ -135,6 +142,8 @@ export class ElicitationMachine {
     if (!isUtf8(signed) || !decodeClientFrame(signed, frame)) return 'MALFORMED'
     if (frame.epoch !== this.parts.authority.epoch || frame.session !== session) return 'INVALID_SESSION'
     if (sampled) markNs = clock.nowNs()
+    // A frame went missing on the way: acknowledging this one would acknowledge that one too.
+    if (inOrder && frame.nonce > nonces.floor(agent) + 1) return 'NONCE_GAP'
     if (!nonces.use(agent, frame.nonce)) return 'REPLAY_ATTACK'
     if (sampled) {
       const doneNs = clock.nowNs()

@@ -25,6 +25,7 @@ const statusOf: Readonly<Record<RefusalCode, number>> = {
   UNKNOWN_RECIPIENT: 404,
   CONFLICT: 409,
   REPLAY_ATTACK: 409,
+  NONCE_GAP: 409,
   RESUME_GAP: 409,
   EXPIRED: 410,
   SCHEMA_VIOLATION: 422,

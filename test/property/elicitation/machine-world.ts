@@ -49,7 +49,7 @@ export class World implements LinkOwner {
   readonly refusals = new Map<string, RefusalCode>()
   readonly acknowledgements = new Set<string>()
   readonly answered = new Map<number, string>()
-  readonly counts = { crashes: 0, failures: 0, replays: 0, breaks: 0, duplicates: 0, expired: 0 }
+  readonly counts = { crashes: 0, failures: 0, replays: 0, breaks: 0, duplicates: 0, expired: 0, vanished: 0, gaps: 0 }
   machine!: ElicitationMachine
   private readonly options: WorldOptions
   private readonly links: AgentLink[] = []
@@ -235,6 +235,11 @@ export class World implements LinkOwner {
     if (fatal !== null) this.violate(`an honest POST was refused with ${fatal}`)
   }
 
+  /** Frames under way to the client. */
+  waiting(agent: number): number {
+    return this.wires[agent]?.toClient.length ?? 0
+  }
+
   toClient(agent: number): void {
     const frame = this.wires[agent]?.toClient.shift()
     const link = this.links[agent]
@@ -246,6 +251,13 @@ export class World implements LinkOwner {
       const code = refusalCodes.find((known) => known === what)
       if (code !== undefined) link.refusedFrame(Number(nonce), code, Number(retryAfterMs))
     }
+  }
+
+  /** A frame vanishes on the way to the server, on a connection that lives on. */
+  loseFrame(agent: number, pick: number): void {
+    const wire = this.wires[agent]
+    if (wire === undefined || this.options.posted === true) return
+    this.counts.vanished += wire.toServer.splice(pick % Math.max(1, wire.toServer.length), 1).length
   }
 
   /** A POST whose answer was lost on the way: the link must find out by repeating it. */
@@ -327,6 +339,7 @@ export class World implements LinkOwner {
   established(): void {}
 
   broken(link: AgentLink, code: string): void {
+    if (code === 'NONCE_GAP') this.counts.gaps++
     if (code === 'SEQUENCE_GAP' || code === 'MALFORMED') this.violate(`link ${link.name} broke: ${code}`)
     this.cut(link.agent, true)
   }

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { agentCount, World, type WorldOptions } from './machine-world.ts'
 
 type Step = readonly [kind: number, first: number, second: number]
-const kinds = 16
+const kinds = 17
 
 function act(world: World, [kind, first, second]: Step): void {
   const agent = first % agentCount
@@ -39,6 +39,8 @@ function act(world: World, [kind, first, second]: Step): void {
       if (second % 4 === 0) return world.break(agent)
       if (second % 4 === 2) return world.loseAnswer(agent)
       return second % 4 === 1 ? world.replay(first, (first + second) % agentCount) : world.reconnect(agent)
+    case 15:
+      return second % 3 === 0 ? world.loseFrame(agent, first) : world.reconnect(agent)
     default:
       return world.pass(25 * (1 + (second % 12)))
   }
@@ -49,7 +51,17 @@ const steps = fc.array(fc.tuple(fc.nat(kinds - 1), fc.nat(1000), fc.nat(1000)), 
   maxLength: 400,
   size: 'max',
 })
-const seen = { crashes: 0, failures: 0, replays: 0, breaks: 0, duplicates: 0, expired: 0, results: 0 }
+const seen = {
+  crashes: 0,
+  failures: 0,
+  replays: 0,
+  breaks: 0,
+  duplicates: 0,
+  expired: 0,
+  vanished: 0,
+  gaps: 0,
+  results: 0,
+}
 
 function run(script: readonly Step[], options: WorldOptions): string[] {
   const world = new World(options)
@@ -82,8 +94,42 @@ describe.each([
   })
 })
 
+describe('a frame that vanishes on a connection that lives on', () => {
+  it('is not acknowledged by the next one, and is repeated', () => {
+    const world = new World()
+    world.ask(0, 1, 4000)
+    world.ask(0, 2, 4000)
+    world.loseFrame(0, 0)
+    world.toServer(0)
+    expect(world.machine.agents.connected[0]).toBe(0)
+    expect(world.log).toEqual([])
+    world.commit(10)
+    world.pass(200)
+    while (world.waiting(0) > 0) world.toClient(0)
+    expect(world.acknowledgements).toEqual(new Set())
+    expect(world.counts.gaps).toBe(1)
+    world.settle()
+    expect(world.log.filter(({ kind }) => kind === 1).map(({ exchange }) => exchange)).toEqual(['w:a0:0', 'w:a0:1'])
+    expect(world.judge()).toEqual([])
+  })
+
+  it('is missed with the heartbeat when nothing follows it', () => {
+    const world = new World()
+    world.ask(0, 1, 8000)
+    world.loseFrame(0, 0)
+    for (let waited = 0; waited < 5000 && world.counts.gaps === 0; waited += 100) {
+      world.pass(100)
+      world.toClient(0)
+      world.toServer(0)
+    }
+    expect(world.counts.gaps).toBe(1)
+    world.settle()
+    expect(world.judge()).toEqual([])
+  })
+})
+
 describe('the test itself', () => {
-  it('met crashes, failed commits, broken connections, replays, duplicates, expiries and results', () => {
+  it('met crashes, failed commits, broken connections, vanished frames, replays, duplicates, expiries and results', () => {
     for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(20)
   })
 

@@ -115,9 +115,26 @@ describe('replay', () => {
   })
 
   it('a nonce below the window', async () => {
-    alice.socket.send(alice.sign('cursor', '', undefined, 100_000))
+    // Frames by POST may leave nonces out.
+    const ahead = alice.sign('cursor', '', undefined, 100_000)
+    const { status } = await fetch(new URL('/v1/frames', server.url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${alice.issued.token}`, 'x-lighthouse-signature': ahead.slice(0, 43) },
+      body: ahead.slice(44),
+    })
+    expect(status).toBe(202)
     alice.socket.send(alice.sign('cursor', '', undefined, 99_000))
     await alice.expectBye('REPLAY_ATTACK')
+  })
+
+  it('a frame withheld, and the next one let through: the next is not taken either', async () => {
+    const withheld = alice.sign('ask', 'x:alice:1 bob 1000', question)
+    alice.send('ask', 'x:alice:2 bob 1000', question)
+    await alice.expectBye('NONCE_GAP')
+    expect(rows()).toBe(0)
+    const again = await connect(server.url, 'alice', alice.issued)
+    again.socket.send(withheld)
+    await bob.expect('question 0 1 x:alice:1')
   })
 
   it('after the exchange has ended', async () => {
