@@ -7,6 +7,7 @@ import { choiceFlag, textFlag, wholeFlag } from './configuration/flags.ts'
 import { parseEngineSpecs } from './configuration/engine-specs.ts'
 import { engineNames, loadEngine, type EngineName } from './engines/registry.ts'
 import { durabilities } from './measurement/vocabulary.ts'
+import type { KeyPurpose } from './configuration/server-files.ts'
 import type { EngineServer, ServerConfig } from './engines/engine.ts'
 
 const group = 'SERVER'
@@ -56,6 +57,8 @@ export const serveFlags = {
 
 export abstract class ServeCommand extends BaseCommand {
   protected abstract readonly engine: EngineName
+  /** It has flags, and with them an admin endpoint. */
+  protected readonly hasFlags: boolean = false
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(this.ctor as typeof ServeCommand & { flags: typeof serveFlags })
@@ -71,11 +74,14 @@ export abstract class ServeCommand extends BaseCommand {
   }
 
   private async serverConfig(flags: ServeFlagValues): Promise<ServerConfig> {
-    const { readEnrolmentKey, readTls } = await import('./configuration/server-files.ts')
+    const { readServerKey, readTls } = await import('./configuration/server-files.ts')
     const options = flags.options === undefined ? '' : `:${flags.options}`
     const [spec] = parseEngineSpecs(`${this.engine}${options}`, engineNames)
-    const key = readEnrolmentKey(flags['enrolment-key-file'])
-    if (key.note !== null) this.tell(key.note)
+    const keyOf = (purpose: KeyPurpose, file: string | undefined): string => {
+      const { key, note } = readServerKey(purpose, file)
+      if (note !== null) this.tell(note)
+      return key
+    }
     return {
       options: spec?.options ?? {},
       durability: durabilities.find((known) => known === flags.durability) ?? 'os',
@@ -83,7 +89,8 @@ export abstract class ServeCommand extends BaseCommand {
       listen: flags.listen ?? '127.0.0.1',
       port: flags.port ?? 8765,
       tls: readTls(flags['tls-cert'], flags['tls-key']),
-      enrolmentKey: key.key,
+      enrolmentKey: keyOf('enrolment', flags['enrolment-key-file']),
+      ...(this.hasFlags ? { adminKey: keyOf('admin', flags['admin-key-file']) } : {}),
     }
   }
 
@@ -111,6 +118,7 @@ interface ServeFlagValues {
   readonly 'tls-cert'?: string | undefined
   readonly 'tls-key'?: string | undefined
   readonly 'enrolment-key-file'?: string | undefined
+  readonly 'admin-key-file'?: string | undefined
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

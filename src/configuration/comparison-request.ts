@@ -17,7 +17,7 @@ import { shippedFile } from '../platform/modules.ts'
 import { freshSeed } from '../platform/random.ts'
 import { planArms, type ArmSpec } from '../suites/comparison-plan.ts'
 import type { ComparisonRequest } from '../suites/run-comparison.ts'
-import { findEnrolmentKey, readAuthorities } from './server-files.ts'
+import { findServerKey, readAuthorities } from './server-files.ts'
 
 export interface ComparisonFlags {
   readonly agents?: number | undefined
@@ -69,7 +69,7 @@ export function comparisonRequest(
       items: readClaimsFile(fileURLToPath(shippedFile('fixtures/claims.yaml'))),
     },
     ownEnrolmentKey: randomBytes(32).toString('base64url'),
-    remoteEnrolmentKey: remote ? findEnrolmentKey(flags['enrolment-key-file']) : null,
+    remoteEnrolmentKey: remote ? findServerKey('enrolment', flags['enrolment-key-file']) : null,
     timeBudgetMs: flags['time-budget'] ?? null,
     outputFolder: flags.output ?? 'runs',
     projectFolder,

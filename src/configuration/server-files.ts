@@ -1,6 +1,6 @@
 /**
- * The files a server and its clients share: the enrolment key, made on first use and readable by its owner only, and
- * the certificate and key of TLS. A secret never comes as a flag value: those show in process lists.
+ * The files a server and its clients share: keys, made on first use and readable by their owner only, and the
+ * certificate and key of TLS. A secret never comes as a flag value: those show in process lists.
  */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -13,48 +13,54 @@ import { configurationFolder, environmentVariable, takeSecret } from '../platfor
 const maximumKeyBytes = 4096
 const maximumPemBytes = 1_048_576
 const shortestKey = 16
-export const enrolmentKeyVariable = 'LIGHTHOUSE_ENROLMENT_KEY'
 
-export interface EnrolmentKey {
+/** What a key opens: enrolling agents, or changing the flags of a bridge. */
+export type KeyPurpose = 'enrolment' | 'admin'
+
+const variables = { enrolment: 'LIGHTHOUSE_ENROLMENT_KEY', admin: 'LIGHTHOUSE_ADMIN_KEY' } as const
+const holders = { enrolment: 'may enrol agents', admin: 'may change flags' } as const
+
+export interface ServerKey {
   readonly key: string
   /** Set when this call made the file. */
   readonly note: string | null
 }
 
-export function defaultEnrolmentKeyFile(): string {
-  return join(configurationFolder(), 'enrolment.key')
+function defaultKeyFile(purpose: KeyPurpose): string {
+  return join(configurationFolder(), `${purpose}.key`)
 }
 
 /** File, else environment, else the default file; a file that does not exist is made with a fresh key. */
-export function readEnrolmentKey(file: string | undefined): EnrolmentKey {
-  if (file === undefined && environmentVariable(enrolmentKeyVariable) !== undefined) {
-    return { key: checked(takeSecret(enrolmentKeyVariable), enrolmentKeyVariable), note: null }
+export function readServerKey(purpose: KeyPurpose, file: string | undefined): ServerKey {
+  const variable = variables[purpose]
+  if (file === undefined && environmentVariable(variable) !== undefined) {
+    return { key: checked(purpose, takeSecret(variable), variable), note: null }
   }
-  const path = file ?? defaultEnrolmentKeyFile()
-  const made = makeKey(path)
+  const path = file ?? defaultKeyFile(purpose)
+  const made = makeKey(purpose, path)
   if (made !== null)
-    return { key: made, note: `new enrolment key in ${path}; give this file to whoever may enrol agents` }
-  return { key: existingEnrolmentKey(path), note: null }
+    return { key: made, note: `new ${purpose} key in ${path}; give this file to whoever ${holders[purpose]}` }
+  return { key: existingKey(purpose, path), note: null }
 }
 
 /** For clients: nothing is made. Null when there is neither file nor variable. */
-export function findEnrolmentKey(file: string | undefined): string | null {
-  if (file !== undefined) return existingEnrolmentKey(file)
-  if (environmentVariable(enrolmentKeyVariable) !== undefined)
-    return checked(takeSecret(enrolmentKeyVariable), enrolmentKeyVariable)
-  const data = readBoundedFile(defaultEnrolmentKeyFile(), maximumKeyBytes)
-  return data === null ? null : checked(new TextDecoder().decode(data).trim(), defaultEnrolmentKeyFile())
+export function findServerKey(purpose: KeyPurpose, file: string | undefined): string | null {
+  if (file !== undefined) return existingKey(purpose, file)
+  const variable = variables[purpose]
+  if (environmentVariable(variable) !== undefined) return checked(purpose, takeSecret(variable), variable)
+  const data = readBoundedFile(defaultKeyFile(purpose), maximumKeyBytes)
+  return data === null ? null : checked(purpose, new TextDecoder().decode(data).trim(), defaultKeyFile(purpose))
 }
 
-function existingEnrolmentKey(path: string): string {
-  return checked(readPem(path, '--enrolment-key-file', maximumKeyBytes).trim(), path)
+function existingKey(purpose: KeyPurpose, path: string): string {
+  return checked(purpose, readPem(path, `--${purpose}-key-file`, maximumKeyBytes).trim(), path)
 }
 
-function checked(key: string, source: string): string {
+function checked(purpose: KeyPurpose, key: string, source: string): string {
   if (key.length >= shortestKey && /^[\x21-\x7e]+$/.test(key)) return key
   throw new LighthouseError(
     'USAGE',
-    `${source} holds no enrolment key: at least ${shortestKey} printable characters without spaces are needed`,
+    `${source} holds no ${purpose} key: at least ${shortestKey} printable characters without spaces are needed`,
     {
       suggestions: ['Remove the file and start the server once: it makes a fresh key.'],
     },
@@ -62,7 +68,7 @@ function checked(key: string, source: string): string {
 }
 
 /** The new key, or null when the file exists. */
-function makeKey(path: string): string | null {
+function makeKey(purpose: KeyPurpose, path: string): string | null {
   const key = randomBytes(32).toString('base64url')
   try {
     makeFolders(dirname(path), 0o700)
@@ -70,9 +76,9 @@ function makeKey(path: string): string | null {
     return key
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return null
-    throw new LighthouseError('ENVIRONMENT', `the enrolment key cannot be written to ${path}`, {
+    throw new LighthouseError('ENVIRONMENT', `the ${purpose} key cannot be written to ${path}`, {
       cause,
-      suggestions: ['Name a file that can be written: --enrolment-key-file enrolment.key.'],
+      suggestions: [`Name a file that can be written: --${purpose}-key-file ${purpose}.key.`],
     })
   }
 }

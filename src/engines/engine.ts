@@ -36,6 +36,7 @@ export const refusalCodes = [
   'EXPIRED',
   'SCHEMA_VIOLATION',
   'RESUME_GAP',
+  'PATH_CLOSED',
   'OVERLOADED',
   'MALFORMED',
 ] as const
@@ -119,6 +120,8 @@ export interface ServerConfig {
   readonly port: number
   readonly tls: { readonly certificate: string; readonly key: string } | null
   readonly enrolmentKey: string
+  /** Of the bridge: who holds it may change flags. Absent: nobody may. */
+  readonly adminKey?: string
 }
 
 /** A duration series as HDR V2 compressed base64, in nanoseconds. */

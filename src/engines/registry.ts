@@ -4,7 +4,7 @@
 import { LighthouseError } from '../platform/errors.ts'
 import type { EngineDefinition } from './engine.ts'
 
-export const engineNames = ['polling', 'hybrid', 'elicitation'] as const
+export const engineNames = ['polling', 'hybrid', 'elicitation', 'bridge'] as const
 export type EngineName = (typeof engineNames)[number]
 
 function isEngineName(name: string): name is EngineName {
@@ -29,5 +29,7 @@ export async function loadEngine(name: string): Promise<EngineDefinition> {
       return (await import('./polling/definition.ts')).hybridEngine
     case 'elicitation':
       return (await import('./elicitation/definition.ts')).elicitationEngine
+    case 'bridge':
+      return (await import('./bridge/definition.ts')).bridgeEngine
   }
 }

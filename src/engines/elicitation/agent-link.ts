@@ -9,6 +9,7 @@ import type { Leg, Outcome, RefusalCode } from '../engine.ts'
 import { refusalCodes } from '../engine.ts'
 import type { Credentials } from './enrolment-client.ts'
 import { signText } from './frame-mac.ts'
+import type { PathAdvice } from './machine-ports.ts'
 import { ServerFrameReader } from './server-frame.ts'
 import { agentNameOf } from './wire-ids.ts'
 
@@ -30,6 +31,8 @@ export interface LinkOwner {
   repeated(): void
   /** A leg waits for its retry-after. */
   delayed(link: AgentLink): void
+  /** The server says which path the agent is to take from now on. */
+  advised(link: AgentLink, advice: PathAdvice): void
 }
 
 interface OpenLeg {
@@ -61,7 +64,8 @@ export class AgentLink {
   readonly agent: number
   readonly name: string
   readonly owner: LinkOwner
-  private readonly cumulative: boolean
+  /** One acknowledgement of the present channel covers all frames up to it; else each frame is answered by itself. */
+  private cumulative: boolean
   credentials: Credentials | null = null
   heardAtMs = 0
   up = false
@@ -75,7 +79,6 @@ export class AgentLink {
   private legs: OpenLeg[] = []
   private waiting: OpenLeg[] = []
 
-  /** `cumulative`: one acknowledgement covers all frames up to it; else each frame is answered by itself. */
   constructor(agent: number, owner: LinkOwner, cumulative = true) {
     this.cumulative = cumulative
     this.agent = agent
@@ -135,6 +138,11 @@ export class AgentLink {
     return nonce
   }
 
+  /** The link is about to be carried by another kind of channel. */
+  useChannel(cumulative: boolean): void {
+    this.cumulative = cumulative
+  }
+
   /** A frame of the server on the present connection. */
   receive(text: string): void {
     this.heardAtMs = this.owner.nowMs()
@@ -154,6 +162,8 @@ export class AgentLink {
         return this.hello()
       case 'refused':
         return this.refusal()
+      case 'mode':
+        return this.mode()
       case 'bye': {
         const code = reader.token()
         return this.owner.broken(this, code === '' ? 'MALFORMED' : code)
@@ -161,6 +171,16 @@ export class AgentLink {
       default:
         return this.owner.broken(this, 'MALFORMED')
     }
+  }
+
+  private mode(): void {
+    this.acknowledge(reader.count())
+    const path = reader.token()
+    const withinMs = reader.count()
+    const fallback = reader.count()
+    if ((path !== 'push' && path !== 'poll') || withinMs < 0 || fallback < 0)
+      return this.owner.broken(this, 'MALFORMED')
+    this.owner.advised(this, { path, withinMs, fallback: fallback === 1 })
   }
 
   /** An entry that was sent before the ping and did not come is noticed now, not when the next one comes. */

@@ -34,10 +34,12 @@ export interface Channel {
 export class Connections {
   private readonly channels: (Channel | undefined)[] = []
   private readonly machine: () => ElicitationMachine
+  private readonly onStarted: ((agent: number) => void) | null
   open = 0
 
-  constructor(machine: () => ElicitationMachine) {
+  constructor(machine: () => ElicitationMachine, onStarted: ((agent: number) => void) | null = null) {
     this.machine = machine
+    this.onStarted = onStarted
   }
 
   /** A connection whose token was verified. */
@@ -48,6 +50,7 @@ export class Connections {
     this.open++
     older?.part('REPLACED')
     this.machine().attach(agent, accepted.session, accepted.key, accepted.expiresAtMs, accepted.cursor)
+    this.onStarted?.(agent)
   }
 
   ended(agent: number, channel: Channel): void {

@@ -5,6 +5,7 @@ import type { EngineDefinition } from '../engine.ts'
 import { exchangesToFill } from './ended-exchanges.ts'
 import { defaultLimits } from './machine-ports.ts'
 import { optionHelp, parseOptions } from './options.ts'
+import { oneTransport } from './path-choice.ts'
 import { elicitationSemantics } from './semantics.ts'
 import { createElicitationClient } from './elicitation-client.ts'
 import { eventStreamTransport } from './sse-client.ts'
@@ -29,7 +30,8 @@ export const elicitationEngine: EngineDefinition = {
   createClient(config) {
     const { url, ca } = config
     const transport = config.transport === 'sse' ? eventStreamTransport(url, ca) : webSocketTransport(url, ca)
-    return createElicitationClient(config, transport)
+    parseOptions(config.options)
+    return createElicitationClient(config, oneTransport(transport))
   },
   async openUnreadInbox(config) {
     return (await import('./unread-inbox.ts')).openUnreadInbox(config)

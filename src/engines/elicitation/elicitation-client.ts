@@ -1,80 +1,76 @@
 /**
- * The engine client: one channel per agent, both ends of every exchange in one process.
+ * Both ends of every exchange over the elicitation protocol: agents as sessions, exchanges by wire ids, one timer for all.
  *
- * A broken connection is opened again after a random wait (full jitter: uniform in 0 … min(cap, base·2ⁿ)) and resumes from
- * the last sequence processed. A server that restarted refuses the old tokens; then all agents enrol again, once, in bulk.
- * One timer serves all agents.
+ * A server that restarted refuses the old tokens; then all agents enrol again, once, in bulk.
  */
 import { systemClock, systemScheduler, type Cancel } from '../../platform/clock.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import { seededRandom, type Random } from '../../platform/random.ts'
-import type { AnswerAction, ClientConfig, ClientStats, EngineClient, Leg, Outcome, RefusalCode } from '../engine.ts'
+import type {
+  AnswerAction,
+  ClientConfig,
+  ClientHandlers,
+  ClientStats,
+  EngineClient,
+  Leg,
+  Outcome,
+  RefusalCode,
+} from '../engine.ts'
 import { AgentLink, type LinkOwner } from './agent-link.ts'
-import type { ClientChannel, Transport } from './client-channel.ts'
+import { AgentSession, type SessionShared } from './agent-session.ts'
 import { enrol, type Credentials } from './enrolment-client.ts'
-import { parseOptions } from './options.ts'
+import type { PathAdvice } from './machine-ports.ts'
+import type { PathChoice } from './path-choice.ts'
 import { elicitationSemantics } from './semantics.ts'
 import { agentNameOf, agentOfName, WireIds } from './wire-ids.ts'
 
 const housekeepingMs = 50
-const deadAfterMs = 9000
 /** Housekeeping looks at every so-many-th agent each time: at 15,000, looking at all would take 3 % of a core and the cache. */
 const agentsShare = 10
-const backoffBaseMs = 50
-const backoffCapMs = 2000
 
-interface AgentSlot {
-  readonly link: AgentLink
-  channel: ClientChannel | null
-  /** Failed attempts since the session was last up. */
-  failures: number
-  cancelRetry: Cancel | null
-  waiting: { resolve(): void; reject(error: Error): void } | null
-  whenClosed: (() => void) | null
+/** Options of `config` were checked. */
+export function createElicitationClient(config: ClientConfig, paths: PathChoice): EngineClient {
+  return new ElicitationClient(config, paths)
 }
 
-export function createElicitationClient(config: ClientConfig, transport: Transport): EngineClient {
-  return new ElicitationClient(config, transport)
-}
-
-class ElicitationClient implements EngineClient, LinkOwner {
+class ElicitationClient implements EngineClient, LinkOwner, SessionShared {
   readonly semantics
+  readonly url: string
+  readonly paths: PathChoice
+  readonly handlers: ClientHandlers
+  readonly random: Random
+  readonly scheduler = systemScheduler
+  readonly counts = { openSockets: 0, reconnects: 0 }
   private readonly config: ClientConfig
-  private readonly transport: Transport
   private readonly clock = systemClock()
-  private readonly random: Random
   private readonly ids = new WireIds()
-  private readonly agents: AgentSlot[] = []
+  private readonly agents: AgentSession[] = []
   private readonly delayedLinks = new Set<AgentLink>()
   private stopHousekeeping: Cancel | null = null
   private renewing: Promise<void> | null = null
-  /** What the last enrolment gave each agent. */
-  private issued: readonly Credentials[] = []
+  private lastIssued: readonly Credentials[] = []
   private closed = false
   private share = 0
-  private openSockets = 0
-  private reconnects = 0
   private retries = 0
 
-  constructor(config: ClientConfig, transport: Transport) {
-    parseOptions(config.options)
+  constructor(config: ClientConfig, paths: PathChoice) {
     this.config = config
-    this.transport = transport
+    this.paths = paths
+    this.url = config.url
+    this.handlers = config.handlers
     this.semantics = elicitationSemantics(config.durability)
     this.random = seededRandom(`${config.seed}/reconnect`)
   }
 
   async prepare(agents: number): Promise<void> {
     for (let agent = this.agents.length; agent < agents; agent++) {
-      const link = new AgentLink(agent, this, this.transport.cumulative)
-      this.agents.push({ link, channel: null, failures: 0, cancelRetry: null, waiting: null, whenClosed: null })
+      this.agents.push(new AgentSession(new AgentLink(agent, this), this))
     }
     await this.renew()
     this.stopHousekeeping ??= systemScheduler.every(housekeepingMs, () => this.housekeep())
   }
 
-  /** Enrols every agent; calls that come while one is under way share it. */
-  private renew(): Promise<void> {
+  renew(): Promise<void> {
     this.renewing ??= this.enrolAll().finally(() => {
       this.renewing = null
     })
@@ -84,110 +80,39 @@ class ElicitationClient implements EngineClient, LinkOwner {
   private async enrolAll(): Promise<void> {
     const { url, enrolmentKey, ca } = this.config
     const names = this.agents.map((_, agent) => agentNameOf(agent))
-    this.issued = await enrol({ url, enrolmentKey, ca }, names)
-    for (const [agent, issued] of this.issued.entries()) {
-      const slot = this.agents[agent]
+    this.lastIssued = await enrol({ url, enrolmentKey, ca }, names)
+    for (const [agent, issued] of this.lastIssued.entries()) {
+      const session = this.agents[agent]
       // An open session goes on with the key it has.
-      if (slot !== undefined && slot.channel === null) slot.link.useCredentials(issued)
+      if (session?.hasChannel === false) session.useCredentials(issued)
     }
+  }
+
+  issued(agent: number): Credentials | undefined {
+    return this.lastIssued[agent]
+  }
+
+  isClosed(): boolean {
+    return this.closed
   }
 
   connect(agent: number): Promise<void> {
-    const slot = this.agents[agent]
-    if (slot === undefined) {
-      return Promise.reject(new LighthouseError('INTERNAL', `agent ${agent} was not prepared before connect`))
-    }
-    if (slot.link.up) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      slot.waiting = { resolve, reject }
-      if (slot.channel === null) this.open(slot)
-    })
-  }
-
-  private open(slot: AgentSlot): void {
-    const { link } = slot
-    slot.cancelRetry = null
-    if (this.closed || link.credentials === null) return
-    link.heardAtMs = this.nowMs()
-    let opened = false
-    const channel = this.transport.open(link.credentials.token, link.seen, {
-      opened: () => {
-        opened = true
-        this.openSockets++
-      },
-      message: (frame) => {
-        if (slot.channel === channel) link.receive(frame)
-      },
-      taken: (nonce) => link.taken(nonce),
-      refused: (nonce, code, retryAfterMs) => link.refusedFrame(nonce, code, retryAfterMs),
-      unanswered: (nonce) => link.unanswered(nonce),
-      closed: (reason, unauthorised) => {
-        if (opened) this.openSockets--
-        if (slot.channel === channel) this.onClose(slot, reason, unauthorised)
-      },
-    })
-    slot.channel = channel
-  }
-
-  private onClose(slot: AgentSlot, reason: string, unauthorised: boolean): void {
-    const { link } = slot
-    slot.channel = null
-    const lost = link.up
-    link.down()
-    slot.whenClosed?.()
-    if (this.closed) return
-    if (lost) this.config.handlers.onLost(link.agent, reason)
-    const newer = this.issued[link.agent]
-    if (unauthorised && newer !== undefined && newer !== link.credentials) {
-      // It was connecting with the old token while all enrolled again.
-      link.useCredentials(newer)
-      this.retryLater(slot, reason)
-    } else if (unauthorised) void this.renewThenRetry(slot)
-    else this.retryLater(slot, reason)
-  }
-
-  private async renewThenRetry(slot: AgentSlot): Promise<void> {
-    try {
-      await this.renew()
-      this.retryLater(slot, 'the session was refused')
-    } catch (error) {
-      this.retryLater(slot, error instanceof Error ? error.message : String(error))
-    }
-  }
-
-  /** A first connection that fails is the caller's to know; an established one is opened again until the client closes. */
-  private retryLater(slot: AgentSlot, reason: string): void {
-    if (this.closed || slot.cancelRetry !== null) return
-    slot.failures++
-    if (slot.waiting !== null && slot.failures > 5) {
-      const failure = new LighthouseError(
-        'ENGINE_UNREACHABLE',
-        `Agent ${slot.link.name} cannot open a session at ${this.config.url}: ${reason}.`,
-        { suggestions: ['Check that the engine is running and that it accepts this many connections (ulimit -n).'] },
-      )
-      slot.waiting.reject(failure)
-      slot.waiting = null
-      slot.failures = 0
-      return
-    }
-    const ceilingMs = Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(slot.failures, 10))
-    slot.cancelRetry = systemScheduler.after(this.random.uniform() * ceilingMs, () => this.open(slot))
+    const session = this.agents[agent]
+    if (session !== undefined) return session.connect()
+    return Promise.reject(new LighthouseError('INTERNAL', `agent ${agent} was not prepared before connect`))
   }
 
   private housekeep(): void {
     const nowMs = this.nowMs()
     for (const link of this.delayedLinks) if (!link.retryDue(nowMs)) this.delayedLinks.delete(link)
     this.share = (this.share + 1) % agentsShare
-    for (let agent = this.share; agent < this.agents.length; agent += agentsShare) {
-      const slot = this.agents[agent]
-      if (slot?.link.up === true && nowMs - slot.link.heardAtMs > deadAfterMs) slot.channel?.terminate()
-    }
+    for (let agent = this.share; agent < this.agents.length; agent += agentsShare) this.agents[agent]?.housekeep(nowMs)
   }
 
   beginRound(nonce: string): void {
     this.ids.begin(nonce)
-    for (const slot of this.agents) slot.link.dropBefore(this.ids.round)
-    this.reconnects = 0
+    for (const session of this.agents) session.link.dropBefore(this.ids.round)
+    this.counts.reconnects = 0
     this.retries = 0
   }
 
@@ -215,9 +140,9 @@ class ElicitationClient implements EngineClient, LinkOwner {
   }
 
   private linkOf(agent: number): AgentLink {
-    const slot = this.agents[agent]
-    if (slot === undefined) throw new LighthouseError('INTERNAL', `agent ${agent} was not prepared`)
-    return slot.link
+    const session = this.agents[agent]
+    if (session === undefined) throw new LighthouseError('INTERNAL', `agent ${agent} was not prepared`)
+    return session.link
   }
 
   pause(): Promise<void> {
@@ -225,29 +150,14 @@ class ElicitationClient implements EngineClient, LinkOwner {
   }
 
   stats(): ClientStats {
-    return { openSockets: this.openSockets, reconnects: this.reconnects, retries: this.retries }
+    return { ...this.counts, retries: this.retries }
   }
 
   async close(): Promise<void> {
     this.closed = true
     this.stopHousekeeping?.()
-    const closing: Promise<void>[] = []
-    for (const slot of this.agents) {
-      slot.cancelRetry?.()
-      slot.waiting?.reject(new LighthouseError('ENGINE_UNREACHABLE', 'the client was closed while it was connecting'))
-      slot.waiting = null
-      const { channel } = slot
-      if (channel === null) continue
-      closing.push(
-        new Promise((resolve) => {
-          slot.whenClosed = resolve
-        }),
-      )
-      channel.close()
-    }
-    // The socket library ends a handshake that is not answered within its close timeout of 1 s.
-    await Promise.all(closing)
-    this.transport.close()
+    await Promise.all(this.agents.map((session) => session.close()))
+    this.paths.close()
   }
 
   // What links report.
@@ -257,27 +167,19 @@ class ElicitationClient implements EngineClient, LinkOwner {
   }
 
   transmit(link: AgentLink, frame: string): void {
-    this.agents[link.agent]?.channel?.send(frame)
+    this.agents[link.agent]?.send(frame)
   }
 
   established(link: AgentLink): void {
-    const slot = this.agents[link.agent]
-    if (slot === undefined) return
-    slot.failures = 0
-    const again = slot.waiting === null
-    slot.waiting?.resolve()
-    slot.waiting = null
-    if (!again) return
-    this.reconnects++
-    this.config.handlers.onRestored(link.agent)
+    this.agents[link.agent]?.established()
   }
 
   broken(link: AgentLink, code: string): void {
-    const slot = this.agents[link.agent]
-    if (slot === undefined || slot.channel === null) return
-    // Another client speaks for this agent now; coming back would only take it away again, in turns.
-    if (code === 'REPLACED') slot.cancelRetry = () => undefined
-    slot.channel.terminate()
+    this.agents[link.agent]?.broken(code)
+  }
+
+  advised(link: AgentLink, advice: PathAdvice): void {
+    this.paths.advised(link.agent, advice)
   }
 
   acknowledged(exchange: number, leg: Leg): void {

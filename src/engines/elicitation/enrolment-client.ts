@@ -5,15 +5,21 @@ import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { LighthouseError } from '../../platform/errors.ts'
 import { createFrameMac, type FrameMac } from './frame-mac.ts'
+import { paths, type Path } from './machine-ports.ts'
 import { isJsonObject } from './schema.ts'
 
 export interface Credentials {
+  /** The agent's name. */
+  readonly agent: string
   readonly session: string
   readonly token: string
   readonly key: FrameMac
   readonly epoch: number
   /** Names the store behind the server. */
   readonly log: string
+  /** Of a server with two paths: the one that the agent is assigned, and whether it may poll while push does not work. */
+  readonly path?: Path
+  readonly fallback?: boolean
 }
 
 export interface EnrolmentTarget {
@@ -95,13 +101,16 @@ function readAnswer(text: string, names: readonly string[]): Credentials[] | nul
   if (typeof epoch !== 'number' || typeof log !== 'string' || !Array.isArray(agents)) return null
   if (agents.length !== names.length) return null
   const credentials: Credentials[] = []
-  for (const [index, issued] of agents.entries()) {
-    if (!isJsonObject(issued) || issued['agent'] !== names[index]) return null
+  for (const [index, agent] of names.entries()) {
+    const issued: unknown = agents[index]
+    if (!isJsonObject(issued) || issued['agent'] !== agent) return null
     const { session, token, key } = issued
     if (typeof session !== 'string' || typeof token !== 'string' || typeof key !== 'string') return null
     const keyBytes = Buffer.from(key, 'base64url')
     if (keyBytes.length !== 32) return null
-    credentials.push({ session, token, key: createFrameMac(keyBytes), epoch, log })
+    const path = paths.find((known) => known === issued['path'])
+    const assigned = path === undefined ? {} : { path, fallback: issued['fallback'] === true }
+    credentials.push({ agent, session, token, key: createFrameMac(keyBytes), epoch, log, ...assigned })
   }
   return credentials
 }

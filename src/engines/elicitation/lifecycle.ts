@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../platform/clock.ts'
 import { answerActions, type AnswerAction, type Outcome, type RefusalCode } from '../engine.ts'
+import type { AdmittedFrame } from './admitted-frame.ts'
 import type { AgentTable } from './agents.ts'
 import { readAnswer, readQuestion, SchemaCache } from './bodies.ts'
 import { Exchange, ExchangeTable } from './exchange-table.ts'
@@ -17,19 +18,6 @@ import { rowKinds, type MachineLimits, type MachineSink, type RowKind } from './
 import { OpenRows } from './open-rows.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Stages } from './stages.ts'
-
-/** A frame that passed signature, nonce and rate, as far as the lifecycle needs it. Reused. */
-export interface AdmittedFrame {
-  nonce: number
-  cursor: number
-  id: string
-  to: string
-  ttlMs: number
-  body: string
-  receivedAtNs: number
-  /** When the body stage began, if this frame is timed stage by stage; else 0. */
-  bodyStageAtNs: number
-}
 
 export class Lifecycle {
   readonly table: ExchangeTable
@@ -245,7 +233,7 @@ export class Lifecycle {
     exchange.resultSequence = this.agents.inboxOf(requester).push(exchange)
     this.table.retire(exchange, nowMs)
     if (outcome === 'withdrawn') {
-      if (nonce > 0) this.frameCommitted(requester, exchange, nonce)
+      if (nonce !== 0) this.frameCommitted(requester, exchange, nonce)
     } else if (outcome !== 'expired') {
       this.frameCommitted(recipient, exchange, nonce)
       this.outgoing.oweLater(recipient, nowMs)
@@ -264,7 +252,7 @@ export class Lifecycle {
     this.agents.add(this.agents.unsettled, agent, -1)
     this.advance(agent, nonce)
     this.sink.settled(agent, nonce)
-    if (exchange.repeatNonce > 0) {
+    if (exchange.repeatNonce !== 0) {
       this.sink.settled(agent, exchange.repeatNonce)
       exchange.repeatNonce = 0
     }
@@ -299,7 +287,7 @@ export class Lifecycle {
     exchange.outcome = null
     exchange.answerBody = ''
     this.wheel.add(exchange)
-    if (nonce > 0) this.frameFailed(sender, exchange, nonce)
+    if (nonce !== 0) this.frameFailed(sender, exchange, nonce)
     if (exchange.cancelWanted) this.withdrawLate(exchange)
   }
 
@@ -308,7 +296,7 @@ export class Lifecycle {
     this.agents.add(this.agents.unsettled, agent, -1)
     // The refusal must leave before any acknowledgement that covers its nonce.
     this.outgoing.refuse(agent, nonce, exchange.id, 'OVERLOADED', retryAfterMs)
-    if (exchange.repeatNonce > 0)
+    if (exchange.repeatNonce !== 0)
       this.outgoing.refuse(agent, exchange.repeatNonce, exchange.id, 'OVERLOADED', retryAfterMs)
     exchange.repeatNonce = 0
     this.advance(agent, nonce)

@@ -16,6 +16,18 @@ export type ByeCode =
   | 'MALFORMED'
   | 'UNRESPONSIVE'
 
+/** Which way an agent is asked to talk to a server that has two: this protocol, or the old one that it may replace. */
+export const paths = ['push', 'poll'] as const
+export type Path = (typeof paths)[number]
+
+export interface PathAdvice {
+  readonly path: Path
+  /** The agent changes at a random time within so many milliseconds. */
+  readonly withinMs: number
+  /** Whether it may poll while push does not work. */
+  readonly fallback: boolean
+}
+
 /** Kinds of log rows; the numbers are stored. */
 export const rowKinds = { asked: 1, accept: 2, decline: 3, cancel: 4, expired: 5, withdrawn: 6 } as const
 export type RowKind = (typeof rowKinds)[keyof typeof rowKinds]

@@ -8,12 +8,13 @@ import { timingSafeEqual } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import type { Clock } from '../../platform/clock.ts'
 import type { RefusalCode } from '../engine.ts'
+import { emptyAdmitted, fill, type AdmittedFrame, type FrameToAdmit, type UnsignedRequest } from './admitted-frame.ts'
 import { AgentTable } from './agents.ts'
 import { decodeClientFrame, emptyClientFrame, macLength, maxFrameBytes, type ClientFrame } from './frame-codec.ts'
 import { signBytes, type FrameMac } from './frame-mac.ts'
 import type { HeapRoom } from './heap-room.ts'
-import { Lifecycle, type AdmittedFrame } from './lifecycle.ts'
-import type { ByeCode, MachineLimits, MachineSink, NonceStore } from './machine-ports.ts'
+import { Lifecycle } from './lifecycle.ts'
+import type { ByeCode, MachineLimits, MachineSink, NonceStore, PathAdvice } from './machine-ports.ts'
 import { Outgoing } from './outgoing.ts'
 import type { SessionAuthority } from './sessions.ts'
 import type { Stages } from './stages.ts'
@@ -119,6 +120,18 @@ export class ElicitationMachine {
     return fatal
   }
 
+  /**
+   * A request whose sender was made sure of by other means than a signed frame; its grammar was checked. `ticket`, a negative number, takes the
+   * place of the nonce: the sink is told by it what became of the request, and no acknowledgement of a connection covers it.
+   */
+  receiveUnsigned(agent: number, verb: 'ask' | 'answer' | 'cancel', request: UnsignedRequest, ticket: number): void {
+    const receivedAtNs = this.parts.clock.nowNs()
+    const waitMs = this.buckets.take(agent, receivedAtNs)
+    if (waitMs > 0) return this.refuseTaken(agent, ticket, request.id, 'RATE_LIMIT_EXCEEDED', waitMs)
+    const frame = { ...request, nonce: ticket, cursor: this.agents.inboxOf(agent).floor }
+    this.admit(agent, verb, frame, receivedAtNs, this.parts.stages.sampleFrame())
+  }
+
   /** Checks 2–4, then the rest. `inOrder`: the frame follows all others of its connection, whose acknowledgements are cumulative. */
   private take(
     agent: number,
@@ -181,8 +194,7 @@ export class ElicitationMachine {
       case 'ask':
       case 'answer':
       case 'cancel':
-        if (this.queue !== null) this.enqueue(agent, frame, receivedAtNs, sampled)
-        else this.act(agent, frame.verb, fill(this.admitted, frame, receivedAtNs), sampled)
+        this.admit(agent, frame.verb, frame, receivedAtNs, sampled)
         return
       case 'ping':
         this.lifecycle.advance(agent, 0)
@@ -194,6 +206,17 @@ export class ElicitationMachine {
         break
     }
     this.parts.sink.settled(agent, frame.nonce)
+  }
+
+  private admit(
+    agent: number,
+    verb: 'ask' | 'answer' | 'cancel',
+    frame: FrameToAdmit,
+    receivedAtNs: number,
+    sampled: boolean,
+  ): void {
+    if (this.queue === null) this.act(agent, verb, fill(this.admitted, frame, receivedAtNs), sampled)
+    else this.enqueue(agent, verb, frame, receivedAtNs, sampled)
   }
 
   private act(agent: number, verb: 'ask' | 'answer' | 'cancel', frame: AdmittedFrame, sampled: boolean): void {
@@ -216,9 +239,13 @@ export class ElicitationMachine {
     )
   }
 
-  private enqueue(agent: number, frame: ClientFrame, receivedAtNs: number, sampled: boolean): void {
-    const { verb } = frame
-    if (verb !== 'ask' && verb !== 'answer' && verb !== 'cancel') return
+  private enqueue(
+    agent: number,
+    verb: 'ask' | 'answer' | 'cancel',
+    frame: FrameToAdmit,
+    receivedAtNs: number,
+    sampled: boolean,
+  ): void {
     const waiting = { agent, verb, sampled, admitted: fill(emptyAdmitted(), frame, receivedAtNs) }
     if (this.queue?.add(waiting) !== true) {
       this.refuseTaken(agent, frame.nonce, frame.id, 'OVERLOADED', this.parts.limits.retryAfterMs)
@@ -248,6 +275,13 @@ export class ElicitationMachine {
   count(code: RefusalCode, agent: number, id: string): void {
     this.refusalCounts.set(code, (this.refusalCounts.get(code) ?? 0) + 1)
     this.violations.add({ atMs: this.parts.clock.wallMs(), agent, id, code })
+  }
+
+  /** Tells a connected agent which path it is assigned; false when it is not connected. */
+  advise(agent: number, advice: PathAdvice): boolean {
+    if (this.agents.connected[agent] !== 1) return false
+    this.outgoing.mode(agent, advice, this.parts.clock.nowNs() / 1e6)
+    return true
   }
 
   /** Ends the agent's connection and says why. */
@@ -302,19 +336,4 @@ export class ElicitationMachine {
   flush(): void {
     this.queue?.run()
   }
-}
-
-function emptyAdmitted(): AdmittedFrame {
-  return { nonce: 0, cursor: 0, id: '', to: '', ttlMs: 0, body: '', receivedAtNs: 0, bodyStageAtNs: 0 }
-}
-
-function fill(admitted: AdmittedFrame, frame: ClientFrame, receivedAtNs: number): AdmittedFrame {
-  admitted.nonce = frame.nonce
-  admitted.cursor = frame.cursor
-  admitted.id = frame.id
-  admitted.to = frame.to
-  admitted.ttlMs = frame.ttlMs
-  admitted.body = frame.body
-  admitted.receivedAtNs = receivedAtNs
-  return admitted
 }

@@ -10,7 +10,7 @@ import { isQuestion, type AgentTable } from './agents.ts'
 import { DelayQueue } from './delay-queue.ts'
 import type { Exchange } from './exchange-table.ts'
 import type { Inbox } from './inbox.ts'
-import type { MachineLimits, MachineSink } from './machine-ports.ts'
+import type { MachineLimits, MachineSink, PathAdvice } from './machine-ports.ts'
 
 export class Outgoing {
   /** Acknowledgements owed for asks and cancels, and for answers, which nobody waits for. */
@@ -46,6 +46,10 @@ export class Outgoing {
 
   pong(agent: number, nowMs: number): void {
     this.say(agent, 'pong', '', 0, nowMs)
+  }
+
+  mode(agent: number, advice: PathAdvice, nowMs: number): void {
+    this.say(agent, 'mode', ` ${advice.path} ${Math.ceil(advice.withinMs)} ${advice.fallback ? 1 : 0}`, 0, nowMs)
   }
 
   refuse(agent: number, nonce: number, id: string, code: RefusalCode, retryAfterMs: number): void {

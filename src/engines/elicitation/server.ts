@@ -15,6 +15,7 @@ import type { EventStore } from '../event-store/event-store.ts'
 import { openEventStore } from '../event-store/sqlite-store.ts'
 import { threadedCommit } from '../event-store/threaded-commit.ts'
 import { Connections, type AcceptedSession } from './connections.ts'
+import { databaseNonces } from './database-nonces.ts'
 import {
   answerCode,
   answerJson,
@@ -28,10 +29,11 @@ import { openEventStream, PostedFrames } from './sse-server.ts'
 import { maxFrameBytes } from './frame-codec.ts'
 import { HeapRoom, watchHeap } from './heap-room.ts'
 import { ElicitationMachine } from './machine.ts'
-import { tickMs, type MachineSink, type NonceStore } from './machine-ports.ts'
+import { tickMs, type MachineSink } from './machine-ports.ts'
 import { NonceWindow } from './nonce-window.ts'
 import { limitsOf, parseOptions, type ElicitationOptions } from './options.ts'
 import { recovery } from './recovery.ts'
+import type { ServerFace, ServerParts } from './server-face.ts'
 import { elicitationSemantics } from './semantics.ts'
 import { SessionAuthority } from './sessions.ts'
 import { Stages } from './stages.ts'
@@ -40,26 +42,15 @@ import { WebSocketAcceptor } from './websocket-server.ts'
 const sessionLifetimeMs = 12 * 3_600_000
 const closeGraceMs = 1500
 
-/** Keeps used nonces in the store instead: the arm that shows what the window in memory saves. */
-function databaseNonces(store: EventStore, agents: number, countQuery: () => void): NonceStore {
-  const floors = new Float64Array(agents)
-  return {
-    floor: (agent) => floors[agent] ?? 0,
-    use(agent, nonce) {
-      countQuery()
-      if (!store.useNonce(agent, nonce)) return false
-      floors[agent] = Math.max(floors[agent] ?? 0, nonce)
-      return true
-    },
-  }
-}
-
-export async function startElicitationServer(config: ServerConfig): Promise<EngineServer> {
+export async function startElicitationServer(
+  config: ServerConfig,
+  makeFace: ((parts: ServerParts) => ServerFace) | null = null,
+): Promise<EngineServer> {
   const options = parseOptions(config.options)
   const store = openEventStore({ durability: config.durability, file: config.storeFile, indexedByAgent: false })
   let running: RunningServer | null = null
   try {
-    running = new RunningServer(config, options, store)
+    running = new RunningServer(config, options, store, makeFace)
     await running.start()
     return running
   } catch (error) {
@@ -87,11 +78,17 @@ class RunningServer implements EngineServer {
   private stopTicking: (() => void) | null = null
   private closing: Promise<void> | null = null
   private port = 0
+  private readonly face: ServerFace | null
   private readonly heap = new HeapRoom()
   private stopWatchingHeap: (() => void) | null = null
   private nonceQueries = 0
 
-  constructor(config: ServerConfig, options: ElicitationOptions, store: EventStore) {
+  constructor(
+    config: ServerConfig,
+    options: ElicitationOptions,
+    store: EventStore,
+    makeFace: ((parts: ServerParts) => ServerFace) | null,
+  ) {
     this.config = config
     this.options = options
     this.store = store
@@ -115,7 +112,12 @@ class RunningServer implements EngineServer {
       heap: this.heap,
     })
     store.replay(recovery(this.machine, this.clock, limits))
-    this.connections = new Connections(() => this.machine)
+    const { machine, authority, clock } = this
+    this.face = makeFace?.({ config, machine, authority, clock }) ?? null
+    this.connections = new Connections(
+      () => this.machine,
+      (agent) => this.face?.attached(agent),
+    )
     this.webSockets = new WebSocketAcceptor(this.connections)
     const answer = (request: IncomingMessage, response: ServerResponse): void => this.answer(request, response)
     const http = { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000, maxHeaderSize: 8192 }
@@ -138,10 +140,14 @@ class RunningServer implements EngineServer {
       send: (agent, frame, sequence) => this.connections.send(agent, frame, sequence),
       hasRoom: (agent) => this.connections.hasRoom(agent),
       refuse: (agent, nonce, id, code, retryAfterMs) => {
+        if (nonce < 0) return this.face?.refused(nonce, code, retryAfterMs)
         if (this.posts.refused(agent, nonce, code, retryAfterMs)) return
         this.connections.send(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`, 0)
       },
-      settled: (agent, nonce) => this.posts.settled(agent, nonce),
+      settled: (agent, nonce) => {
+        if (nonce < 0) this.face?.settled(nonce)
+        else this.posts.settled(agent, nonce)
+      },
       disconnect: (agent, code) => this.connections.disconnect(agent, code),
     }
   }
@@ -175,13 +181,17 @@ class RunningServer implements EngineServer {
     })
     const address = this.http.address()
     this.port = typeof address === 'object' && address !== null ? address.port : this.config.port
-    this.stopTicking = systemScheduler.every(tickMs, () => this.machine.tick())
+    this.stopTicking = systemScheduler.every(tickMs, () => {
+      this.machine.tick()
+      this.face?.tick()
+    })
     this.stopWatchingHeap = watchHeap(this.heap, () => this.machine.lifecycle.table.open(), this.clock)
   }
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
-    const path = (request.url ?? '').split('?', 1)[0]
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
     if (request.headers.origin !== undefined) answerCode(response, 403, 'INVALID_SESSION')
+    else if (this.face?.take(request, response, path, query) === true) return
     else if (request.method === 'POST' && path === '/v1/enrol') void this.enrol(request, response)
     else if (request.method === 'POST' && path === '/v1/frames') void this.takePosted(request, response)
     else if (request.method === 'GET' && path === '/v1/events') {
@@ -194,10 +204,14 @@ class RunningServer implements EngineServer {
 
   private async takePosted(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const verified = this.authority.verify(bearerToken(request), this.clock.wallMs())
-    const agent = verified === null ? -1 : this.machine.agents.intern(verified.agent)
+    const agent = verified === null || verified.keyless ? -1 : this.machine.agents.intern(verified.agent)
     if (verified === null || agent < 0) {
       this.machine.count('INVALID_SESSION', -1, '-')
       answerCode(response, 401, 'INVALID_SESSION')
+      return
+    }
+    if (this.face?.admits(verified.agent) === false) {
+      answerCode(response, 403, 'PATH_CLOSED')
       return
     }
     const signed = await readBody(request, maxFrameBytes)
@@ -230,7 +244,10 @@ class RunningServer implements EngineServer {
       return
     }
     const wallMs = this.clock.wallMs()
-    const agents = names.map((name) => this.authority.issue(name, wallMs, sessionLifetimeMs))
+    const agents = names.map((name) => ({
+      ...this.authority.issue(name, wallMs, sessionLifetimeMs),
+      ...this.face?.enrolled(name),
+    }))
     answerJson(response, 200, { epoch: this.authority.epoch, log: this.log, agents })
   }
 
@@ -240,10 +257,11 @@ class RunningServer implements EngineServer {
     cursorText: string | null,
   ): AcceptedSession | { status: number; code: string } {
     const verified = this.authority.verify(bearerToken(request), this.clock.wallMs())
-    if (verified === null) {
+    if (verified === null || verified.keyless) {
       this.machine.count('INVALID_SESSION', -1, '-')
       return { status: 401, code: 'INVALID_SESSION' }
     }
+    if (this.face?.admits(verified.agent) === false) return { status: 403, code: 'PATH_CLOSED' }
     const cursor = cursorOf(cursorText)
     if (cursor === -2) return { status: 400, code: 'MALFORMED' }
     const agent = this.machine.agents.intern(verified.agent)
@@ -278,6 +296,7 @@ class RunningServer implements EngineServer {
       queueDepth: this.machine.lifecycle.table.open() + (this.commit?.pendingRows() ?? 0),
       refusals: this.machine.refusals(),
       stages: this.stages.encode(),
+      ...this.face?.stats(),
     }
   }
 
@@ -289,6 +308,7 @@ class RunningServer implements EngineServer {
     this.machine.resetCounts()
     this.commit?.resetCounts()
     this.nonceQueries = 0
+    this.face?.resetStats()
   }
 
   close(): Promise<void> {
@@ -299,6 +319,7 @@ class RunningServer implements EngineServer {
     this.stopTicking?.()
     this.stopWatchingHeap?.()
     const closed = new Promise<void>((resolve) => this.http.close(() => resolve()))
+    this.face?.release()
     this.machine.flush()
     await this.commit?.close()
     this.connections.closeAll()

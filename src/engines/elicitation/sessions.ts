@@ -20,9 +20,13 @@ export interface VerifiedSession {
   readonly agent: string
   readonly session: string
   readonly expiresAtMs: number
+  /** Its holder has no key: it may poll, and nothing else. */
+  readonly keyless: boolean
 }
 
 const maxTokenLength = 256
+/** Begins the session of a keyless token. No frame can name such a session: its grammar has no colon. */
+const keylessPrefix = 'keyless:'
 
 export class SessionAuthority {
   readonly epoch: number
@@ -36,13 +40,23 @@ export class SessionAuthority {
   /** A new session of `agent`, a valid agent name. */
   issue(agent: string, wallMs: number, lifetimeMs: number): IssuedSession {
     const session = randomBytes(12).toString('base64url')
-    const claims = `${agent}.${session}.${this.epoch}.${Math.floor((wallMs + lifetimeMs) / 1000)}`
     return {
       agent,
       session,
-      token: `${claims}.${this.mac(`token\n${claims}`).toString('base64url')}`,
+      token: this.tokenOf(agent, session, wallMs + lifetimeMs),
       key: this.keyBytes(agent, session, this.epoch).toString('base64url'),
     }
+  }
+
+  /** A token for an agent that knows only the old path, and gets no key. */
+  issueKeyless(agent: string, wallMs: number, lifetimeMs: number): Pick<IssuedSession, 'session' | 'token'> {
+    const session = `${keylessPrefix}${randomBytes(12).toString('base64url')}`
+    return { session, token: this.tokenOf(agent, session, wallMs + lifetimeMs) }
+  }
+
+  private tokenOf(agent: string, session: string, expiresAtMs: number): string {
+    const claims = `${agent}.${session}.${this.epoch}.${Math.floor(expiresAtMs / 1000)}`
+    return `${claims}.${this.mac(`token\n${claims}`).toString('base64url')}`
   }
 
   /** null for anything that is not a token of this epoch and store, in force at `wallMs`. */
@@ -58,7 +72,9 @@ export class SessionAuthority {
     const agent = token.slice(0, sessionAt)
     const expiresAtMs = parseCount(token.slice(expiryAt + 1, macAt)) * 1000
     if (parseCount(token.slice(epochAt + 1, expiryAt)) !== this.epoch || expiresAtMs <= wallMs) return null
-    return isAgentName(agent) ? { agent, session: token.slice(sessionAt + 1, epochAt), expiresAtMs } : null
+    if (!isAgentName(agent)) return null
+    const session = token.slice(sessionAt + 1, epochAt)
+    return { agent, session, expiresAtMs, keyless: session.startsWith(keylessPrefix) }
   }
 
   sessionKey(agent: string, session: string, epoch: number): FrameMac {

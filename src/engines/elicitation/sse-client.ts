@@ -8,7 +8,15 @@
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { Agent as TlsAgent, request as httpsRequest } from 'node:https'
 import { refusalCodes, type RefusalCode } from '../engine.ts'
-import type { ChannelEvents, ClientChannel, Transport } from './client-channel.ts'
+import {
+  closeReasonOf,
+  closeReasonOfCode,
+  heartbeatDeadMs,
+  type ChannelEvents,
+  type ClientChannel,
+  type CloseReason,
+  type Transport,
+} from './client-channel.ts'
 import { macLength, parseCount } from './frame-codec.ts'
 import { isJsonObject } from './schema.ts'
 import { maxServerFrameBytes } from './websocket-client.ts'
@@ -28,7 +36,8 @@ export function eventStreamTransport(engineUrl: string, ca: string | undefined):
       : httpRequest(new URL(path, engineUrl), options)
   return {
     cumulative: false,
-    open: (token, cursor, events) => openStream(start, pool, token, cursor, events),
+    deadAfterMs: heartbeatDeadMs,
+    open: ({ token }, cursor, events) => openStream(start, pool, token, cursor, events),
     close: () => pool.destroy(),
   }
 }
@@ -40,17 +49,17 @@ function openStream(start: Start, pool: Agent, token: string, cursor: number, ev
   const headers = cursor > 0 ? { authorization, 'last-event-id': String(cursor) } : { authorization }
   const request = start('/v1/events', { agent: false, headers })
   let over = false
-  const end = (reason: string, unauthorised: boolean): void => {
+  const end = (reason: string, why: CloseReason): void => {
     if (over) return
     over = true
     request.destroy()
-    events.closed(reason, unauthorised)
+    events.closed(reason, why)
   }
-  request.setTimeout(timeoutMs, () => end(`nothing heard for ${timeoutMs} ms`, false))
-  request.on('error', (error) => end(error.message, false))
+  request.setTimeout(timeoutMs, () => end(`nothing heard for ${timeoutMs} ms`, 'broken'))
+  request.on('error', (error) => end(error.message, 'broken'))
   request.on('response', (response) => {
     if (response.statusCode !== 200) {
-      end(`refused with ${response.statusCode ?? 'no status'}`, response.statusCode === 401)
+      end(`refused with ${response.statusCode ?? 'no status'}`, closeReasonOf(response.statusCode))
       return
     }
     events.opened()
@@ -59,17 +68,17 @@ function openStream(start: Start, pool: Agent, token: string, cursor: number, ev
       (frame) => {
         if (!over) events.message(frame)
       },
-      () => end('an event longer than any frame', false),
+      () => end('an event longer than any frame', 'broken'),
     )
-    response.on('error', (error) => end(error.message, false))
-    response.on('close', () => end('closed', false))
+    response.on('error', (error) => end(error.message, 'broken'))
+    response.on('close', () => end('closed', 'broken'))
   })
   request.end()
   const isOver = (): boolean => over
   return {
     send: (frame) => post(start, pool, authorization, frame, events, isOver, end),
-    close: () => end('closed', false),
-    terminate: () => end('terminated', false),
+    close: () => end('closed', 'broken'),
+    terminate: () => end('terminated', 'broken'),
   }
 }
 
@@ -96,11 +105,6 @@ function readEvents(response: IncomingMessage, event: (frame: string) => void, t
   })
 }
 
-/** Codes that speak of the session or the channel, not of one exchange. */
-function isFatal(code: RefusalCode): boolean {
-  return code === 'INVALID_SESSION' || code === 'INVALID_SIGNATURE' || code === 'REPLAY_ATTACK'
-}
-
 function post(
   start: Start,
   pool: Agent,
@@ -108,7 +112,7 @@ function post(
   frame: string,
   events: ChannelEvents,
   isOver: () => boolean,
-  end: (reason: string, unauthorised: boolean) => void,
+  end: (reason: string, why: CloseReason) => void,
 ): void {
   const signed = Buffer.from(frame.slice(macLength + 1))
   const nonce = parseCount(frame.slice(macLength + 1, macLength + 257).split(' ', 4)[3])
@@ -142,7 +146,8 @@ function post(
         if (response.statusCode === 202) return events.taken(nonce)
         const refusal = readRefusal(text)
         if (refusal === null) return events.unanswered(nonce)
-        if (isFatal(refusal.code)) return end(refusal.code, refusal.code === 'INVALID_SESSION')
+        const fatal = closeReasonOfCode(refusal.code)
+        if (fatal !== null) return end(refusal.code, fatal)
         events.refused(nonce, refusal.code, refusal.retryAfterMs)
       }),
     )

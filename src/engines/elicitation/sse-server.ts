@@ -27,6 +27,7 @@ const statusOf: Readonly<Record<RefusalCode, number>> = {
   REPLAY_ATTACK: 409,
   NONCE_GAP: 409,
   RESUME_GAP: 409,
+  PATH_CLOSED: 403,
   EXPIRED: 410,
   SCHEMA_VIOLATION: 422,
   RATE_LIMIT_EXCEEDED: 429,

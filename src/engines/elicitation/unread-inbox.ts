@@ -82,7 +82,7 @@ class Feeder implements LinkOwner {
   async open(url: string, credentials: Parameters<AgentLink['useCredentials']>[0]): Promise<void> {
     this.link.useCredentials(credentials)
     const { link, ready } = this
-    this.channel = webSocketTransport(url, undefined).open(credentials.token, 0, {
+    this.channel = webSocketTransport(url, undefined).open(credentials, 0, {
       opened: () => undefined,
       message: (frame) => link.receive(frame),
       taken: (nonce) => link.taken(nonce),
@@ -141,4 +141,6 @@ class Feeder implements LinkOwner {
   repeated(): void {}
 
   delayed(): void {}
+
+  advised(): void {}
 }

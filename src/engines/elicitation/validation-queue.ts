@@ -2,7 +2,7 @@
  * Pipelined validation: signature, nonce and rate are checked as a frame arrives, bodies of all frames that one turn of the
  * event loop brought are judged together afterwards. Order is kept, the queue is bounded, and what does not fit is refused.
  */
-import type { AdmittedFrame } from './lifecycle.ts'
+import type { AdmittedFrame } from './admitted-frame.ts'
 
 export interface WaitingFrame {
   readonly agent: number

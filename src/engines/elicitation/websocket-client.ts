@@ -4,7 +4,14 @@
  */
 import type { Socket } from 'node:net'
 import { WebSocket, type ClientOptions, type RawData } from 'ws'
-import type { ChannelEvents, ClientChannel, Transport } from './client-channel.ts'
+import {
+  closeReasonOf,
+  heartbeatDeadMs,
+  type ChannelEvents,
+  type ClientChannel,
+  type CloseReason,
+  type Transport,
+} from './client-channel.ts'
 import { connectPlain, writeTextFrame } from './websocket-client-socket.ts'
 
 /** Larger than any frame of the server: a body and an envelope. */
@@ -17,7 +24,8 @@ const maxQueuedBytes = 16 * 2 ** 20
 export function webSocketTransport(engineUrl: string, ca: string | undefined): Transport {
   return {
     cumulative: true,
-    open: (token, cursor, events) => openWebSocket(engineUrl, ca, token, cursor, events),
+    deadAfterMs: heartbeatDeadMs,
+    open: ({ token }, cursor, events) => openWebSocket(engineUrl, ca, token, cursor, events),
     close: () => undefined,
   }
 }
@@ -51,13 +59,13 @@ function openWebSocket(
   const options = socketOptions(token, ca)
   const socket = new WebSocket(url, url.protocol === 'ws:' ? { ...options, createConnection: connect } : options)
   let reason = 'closed'
-  let unauthorised = false
+  let why: CloseReason = 'broken'
   socket.on('open', () => events.opened())
   socket.on('message', (data: RawData) => {
     if (Buffer.isBuffer(data)) events.message(data.toString('utf8'))
   })
   socket.on('unexpected-response', (request, response) => {
-    unauthorised = response.statusCode === 401
+    why = closeReasonOf(response.statusCode)
     reason = `refused with ${response.statusCode ?? 'no status'}`
     request.destroy()
     socket.terminate()
@@ -65,7 +73,7 @@ function openWebSocket(
   socket.on('error', (error) => {
     if (reason === 'closed') reason = error.message
   })
-  socket.on('close', () => events.closed(reason, unauthorised))
+  socket.on('close', () => events.closed(reason, why))
   return {
     send(frame) {
       if (!isOpen()) return

@@ -136,11 +136,12 @@ function eventText(event: StoredEvent): string {
   },"data":${String(event.body)}}`
 }
 
-export function waitAnswerText(events: readonly StoredEvent[], waitedMs: number): string {
+/** `extra`: further members, each after a comma. */
+export function waitAnswerText(events: readonly StoredEvent[], waitedMs: number, extra = ''): string {
   const status = events.length > 0 ? 'new_events' : 'timeout'
   return `{"events":[${events.map(eventText).join(',')}],"count":${events.length},"waited_seconds":${(
     waitedMs / 1000
-  ).toFixed(3)},"status":"${status}"}`
+  ).toFixed(3)},"status":"${status}"${extra}}`
 }
 
 export function storedAnswerText(sequence: number, wallMs: number): string {

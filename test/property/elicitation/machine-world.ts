@@ -214,7 +214,14 @@ export class World implements LinkOwner {
     const authority = new SessionAuthority(this.secret, this.epoch)
     const issued = authority.issue(link.name, wallOriginMs, 1e12)
     const key = createFrameMac(Buffer.from(issued.key, 'base64url'))
-    link.useCredentials({ session: issued.session, token: issued.token, key, epoch: this.epoch, log: 'log' })
+    link.useCredentials({
+      agent: link.name,
+      session: issued.session,
+      token: issued.token,
+      key,
+      epoch: this.epoch,
+      log: 'log',
+    })
     wire.open = true
     this.machine.attach(agent, issued.session, key, Infinity, link.seen > 0 ? link.seen : -1)
   }
@@ -381,6 +388,7 @@ export class World implements LinkOwner {
 
   repeated(): void {}
   delayed(): void {}
+  advised(): void {}
 
   /** After `settle`: what is missing or too much, judged from the log and from what the applications were told. */
   judge(): string[] {

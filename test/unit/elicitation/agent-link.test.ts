@@ -22,10 +22,11 @@ const owner: LinkOwner = {
   wireDuplicate: (id, leg) => void told.push(`duplicate ${leg} ${id}`),
   repeated: () => void told.push('repeated'),
   delayed: () => void told.push('delayed'),
+  advised: (_link, { path, withinMs, fallback }) => void told.push(`advised ${path} ${withinMs} ${fallback}`),
 }
 
 function credentials(epoch: number, log = 'log') {
-  return { session: 's', token: 't', key: createFrameMac(Buffer.alloc(32, 1)), epoch, log }
+  return { agent: 'a0', session: 's', token: 't', key: createFrameMac(Buffer.alloc(32, 1)), epoch, log }
 }
 const hello = (nonceFloor = 0, floor = 0, head = 0): void =>
   link.receive(`hello 99 1 log ${nonceFloor} ${floor} ${head} 32768 200 400`)

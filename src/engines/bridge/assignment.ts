@@ -1,0 +1,43 @@
+/**
+ * Which path an agent is assigned: by a bucket that depends on its name and a fixed salt, and on nothing else.
+ *
+ * Buckets are the same in every process and at every percentage, so whoever is in at 5 % is in at 25 %. 48 bits of SHA-256
+ * modulo 10,000 favour no bucket by more than 1 in 2.8 × 10¹⁰.
+ */
+import { createHash } from 'node:crypto'
+import type { Flags } from '../../measurement/flags-document.ts'
+import type { Path } from '../elicitation/machine-ports.ts'
+
+export const bucketCount = 10_000
+
+/** 0 … 9,999. */
+export function bucketOf(salt: string, agent: string): number {
+  return createHash('sha256').update(`${salt}\n${agent}`).digest().readUIntBE(0, 6) % bucketCount
+}
+
+/** Buckets below it are assigned push. */
+export function firstBucketOnOldPath(percentage: number): number {
+  return Math.round(percentage * 100)
+}
+
+/** Flags made ready for asking about many agents. */
+export class Assignment {
+  private readonly salt: string
+  private readonly enabled: boolean
+  private readonly firstOut: number
+  private readonly optIn: ReadonlySet<string>
+  private readonly optOut: ReadonlySet<string>
+
+  constructor(salt: string, flags: Flags) {
+    this.salt = salt
+    this.enabled = flags.enabled
+    this.firstOut = firstBucketOnOldPath(flags.percentage)
+    this.optIn = new Set(flags.optIn)
+    this.optOut = new Set(flags.optOut)
+  }
+
+  pathOf(agent: string): Path {
+    if (!this.enabled || this.optOut.has(agent)) return 'poll'
+    return this.optIn.has(agent) || bucketOf(this.salt, agent) < this.firstOut ? 'push' : 'poll'
+  }
+}

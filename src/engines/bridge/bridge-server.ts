@@ -1,0 +1,133 @@
+/**
+ * The bridge: the elicitation server with the old path, the flags and the admin endpoint in front of it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { seededRandom } from '../../platform/random.ts'
+import { uniformityOf, type Uniformity } from '../../statistics/uniformity.ts'
+import type { EngineServer, EngineStats, RefusalCode, ServerConfig } from '../engine.ts'
+import type { PathAdvice } from '../elicitation/machine-ports.ts'
+import { startElicitationServer } from '../elicitation/server.ts'
+import type { ServerFace, ServerParts } from '../elicitation/server-face.ts'
+import { Admin } from './admin.ts'
+import { bucketCount, bucketOf } from './assignment.ts'
+import { FlagBoard } from './flag-board.ts'
+import { FlagLog } from './flag-log.ts'
+import { OldPath } from './old-path.ts'
+import { bridgeOptions, innerOptions, type BridgeOptions } from './options.ts'
+import { PathAdvisor } from './path-advice.ts'
+
+/** Groups of buckets that the χ² test of the share looks at. */
+const shareGroups = 20
+
+/** Beside the store, so that both are kept or lost together; null with a store that is not kept. */
+export function flagLogFile(config: Pick<ServerConfig, 'storeFile' | 'durability'>): string | null {
+  return config.storeFile === null || config.durability === 'memory' ? null : `${config.storeFile}.flags.jsonl`
+}
+
+export function startBridgeServer(config: ServerConfig): Promise<EngineServer> {
+  const options = bridgeOptions(config.options)
+  const inner = { ...config, options: innerOptions(config.options) }
+  return startElicitationServer(inner, (parts) => new BridgeFace(parts, options))
+}
+
+class BridgeFace implements ServerFace {
+  private readonly parts: ServerParts
+  private readonly board: FlagBoard
+  private readonly advisor: PathAdvisor
+  private readonly oldPath: OldPath
+  private readonly admin: Admin | null
+
+  constructor(parts: ServerParts, options: BridgeOptions) {
+    this.parts = parts
+    const { config, machine, clock, authority } = parts
+    this.board = new FlagBoard(FlagLog.open(flagLogFile(config), clock.wallMs(), options.flags))
+    this.advisor = new PathAdvisor({
+      board: this.board,
+      random: seededRandom(`${this.board.log.salt}/${authority.epoch}`),
+      drainPerSecond: options.drainPerSecond,
+      agents: () => machine.agents.names,
+      tell: (agent, advice) => this.tell(agent, advice),
+    })
+    this.oldPath = new OldPath(parts, this.board, options, (agent) => this.advisor.adviceFor(agent))
+    this.admin =
+      config.adminKey === undefined
+        ? null
+        : new Admin({
+            key: config.adminKey,
+            board: this.board,
+            wallMs: () => clock.wallMs(),
+            status: () => this.status(),
+            denied: () => machine.count('INVALID_SESSION', -1, '-'),
+          })
+  }
+
+  take(request: IncomingMessage, response: ServerResponse, path: string, query: string): boolean {
+    if (this.admin !== null && path.startsWith('/admin/')) {
+      this.admin.take(request, response, path, query)
+      return true
+    }
+    return this.oldPath.take(request, response, path, query)
+  }
+
+  private tell(agent: string, advice: PathAdvice): void {
+    this.parts.machine.advise(this.parts.machine.agents.indexOf(agent), advice)
+    this.oldPath.endPolls(agent)
+  }
+
+  settled(ticket: number): void {
+    this.oldPath.settled(ticket)
+  }
+
+  refused(ticket: number, code: RefusalCode, retryAfterMs: number): void {
+    this.oldPath.refused(ticket, code, retryAfterMs)
+  }
+
+  admits(agent: string): boolean {
+    return this.board.flags.dualMode || this.board.pathOf(agent) === 'push'
+  }
+
+  enrolled(agent: string): Readonly<Record<string, unknown>> {
+    const { path, fallback } = this.advisor.adviceFor(agent)
+    return { path, fallback }
+  }
+
+  /** It has left the old path; and if it should not be here, it hears so. */
+  attached(agent: number): void {
+    const name = this.parts.machine.agents.nameOf(agent)
+    this.oldPath.endPolls(name)
+    const advice = this.advisor.adviceFor(name)
+    if (advice.path === 'poll') this.parts.machine.advise(agent, advice)
+  }
+
+  tick(): void {
+    this.advisor.tick()
+  }
+
+  private status(): Record<string, unknown> {
+    const { agents } = this.parts.machine
+    let assigned = 0
+    let connected = 0
+    const counts = new Array<number>(shareGroups).fill(0)
+    for (const [agent, name] of agents.names.entries()) {
+      if (this.board.pathOf(name) === 'push') assigned++
+      if (agents.connected[agent] === 1) connected++
+      const group = Math.floor((bucketOf(this.board.log.salt, name) * shareGroups) / bucketCount)
+      counts[group] = (counts[group] ?? 0) + 1
+    }
+    const buckets: Uniformity | null = uniformityOf(counts)
+    const polling = this.oldPath.pollingAgents()
+    return { agents: { known: agents.count, assignedPush: assigned, connectedPush: connected, polling }, buckets }
+  }
+
+  stats(): Partial<EngineStats> {
+    return this.oldPath.stats()
+  }
+
+  resetStats(): void {
+    this.oldPath.resetStats()
+  }
+
+  release(): void {
+    this.oldPath.release()
+  }
+}
