@@ -2,10 +2,11 @@
  * Figures of a coordination run that targets may name: `coordination.fan-out.p99` of one pattern, `coordination.p99` of the worst.
  *
  * `p50`, `p95`, `p99`: completion time of whole instances. `failed`: share of instances that failed. `fairness`: the lowest of Jain's
- * indices of the roles, the median over rounds; `worstToMedian`: the highest ratio of the agent served worst to the median one. Both
+ * indices of the roles, less what chance makes uneven, the median over rounds; `worstToMedian`: the highest ratio of the agent served worst to the median one. Both
  * look only at roles whose agents take part in 10 instances of a round on average, since with fewer a fair engine looks unfair by
  * chance: latencies that vary by their mean would give it 0.91. Exchanges of one instance share their fate and count once.
  */
+import { indexBeyondChance } from '../statistics/fairness.ts'
 import { medianBounds, minimumPairs } from '../statistics/paired-ratio.ts'
 import { proportionBounds } from '../statistics/proportion.ts'
 import { minimumSamples, targetBounds, type RoundSample } from '../statistics/quantile-interval.ts'
@@ -47,8 +48,13 @@ function readingOf(sample: PatternSample, figure: string, patterns: number): Fig
   if (sample.rounds.length === 0) return nothing('rounds', 1, `no round of ${sample.case} is valid`)
   if (quantile !== undefined) return completion(sample, quantile, patterns)
   if (figure === 'failed') return failed(sample, patterns)
-  if (figure === 'fairness') return evenness(sample, patterns, ({ index }) => index, true)
+  if (figure === 'fairness') return evenness(sample, patterns, trueIndex, true)
   return figure === 'worstToMedian' ? evenness(sample, patterns, (role) => role.worstToMedian, false) : undefined
+}
+
+/** Null when the role was not served, or too seldom to tell. */
+export function trueIndex({ index, indexByChance, exchangesPerAgent }: RoleFairness): number | null {
+  return index === null || indexByChance === null ? null : indexBeyondChance(index, indexByChance, exchangesPerAgent)
 }
 
 interface Bounds {

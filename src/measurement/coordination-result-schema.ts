@@ -18,6 +18,8 @@ const fairnessSchema = z.strictObject({
   index: share("Jain's index of the agents' mean latencies, from 1/agents to 1 when all are alike; median over rounds"),
   indexInterval: intervalSchema,
   indexByChance: share('The index that chance alone gives an even engine with as few samples'),
+  indexBeyondChance: share('The index less what chance makes uneven; median over rounds'),
+  indexBeyondChanceInterval: intervalSchema,
   worstToMedian: share("Mean latency of the agent served worst over the median agent's; median over rounds"),
   worstToMedianInterval: intervalSchema,
 })

@@ -15,6 +15,9 @@ export interface FairnessResult extends Pick<RoleFairness, 'role' | 'agents' | '
   readonly indexInterval: Interval
   /** The index that chance alone would give an even engine with as few samples. */
   readonly indexByChance: number | null
+  /** The index less what chance makes uneven; targets are about this one. */
+  readonly indexBeyondChance: number | null
+  readonly indexBeyondChanceInterval: Interval
   /** Mean latency of the agent served worst over the median agent's. */
   readonly worstToMedian: number | null
   readonly worstToMedianInterval: Interval

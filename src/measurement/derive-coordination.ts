@@ -8,7 +8,7 @@
 import type { Distribution } from '../statistics/distribution.ts'
 import { medianBounds, ratiosOf, ratioVerdict } from '../statistics/paired-ratio.ts'
 import { quantileOf } from '../statistics/target-expression.ts'
-import { coordinationFigure, type PatternSample } from './coordination-figures.ts'
+import { coordinationFigure, trueIndex, type PatternSample } from './coordination-figures.ts'
 import type { CoordinationResult, FairnessResult, PatternComparison, PatternResult } from './coordination-result.ts'
 import type { JudgedCase, SuiteResult } from './derive-cases.ts'
 import { seriesResult } from './derive-engine.ts'
@@ -87,6 +87,7 @@ function fairnessResults(rounds: PatternSample['rounds']): FairnessResult[] {
       known((each) => each.worstToMedian),
       alpha,
     )
+    const beyond = medianBounds(known(trueIndex), alpha)
     const byChance = medianBounds(
       known((each) => each.indexByChance),
       alpha,
@@ -100,6 +101,8 @@ function fairnessResults(rounds: PatternSample['rounds']): FairnessResult[] {
       index: significant(index.ratio),
       indexInterval: [significantLow(index.low), significantHigh(index.high)],
       indexByChance: significant(byChance.ratio),
+      indexBeyondChance: significant(beyond.ratio),
+      indexBeyondChanceInterval: [significantLow(beyond.low), significantHigh(beyond.high)],
       worstToMedian: significant(worst.ratio),
       worstToMedianInterval: [significantLow(worst.low), significantHigh(worst.high)],
     }

@@ -1,6 +1,6 @@
 /** How long whole patterns of cooperation took on each engine, and how evenly agents of one role were served. */
 import type { FairnessResult, PatternComparison, PatternResult } from '../measurement/coordination-result.ts'
-import type { ResultsDocument } from '../measurement/results-document.ts'
+import type { Interval, ResultsDocument } from '../measurement/results-document.ts'
 import {
   amount,
   amountInterval,
@@ -41,12 +41,21 @@ export function coordinationSections({ coordination }: ResultsDocument): Section
     {
       title: 'Fairness',
       table: {
-        head: ['pattern', 'engine', 'agents', 'exchanges per agent', 'index', 'by chance', 'worst to median'],
+        head: [
+          'pattern',
+          'engine',
+          'agents',
+          'exchanges per agent',
+          'index',
+          'by chance',
+          'beyond chance',
+          'worst to median',
+        ],
         rows: patterns.flatMap((each) => each.fairness.map((role) => fairnessRow(each, role))),
       },
       lines: [
         {
-          text: "Jain's index of the mean latencies of the agents of one role: 1 when all are served alike. By chance is what an even engine would show with as few exchanges per agent.",
+          text: "Jain's index of the mean latencies of the agents of one role: 1 when all are served alike. By chance is what an even engine would show with as few exchanges per agent; beyond chance is the index without that, and what targets are about.",
         },
       ],
     },
@@ -101,22 +110,25 @@ function comparisonSection(comparisons: readonly PatternComparison[]): Section {
 }
 
 function fairnessRow({ case: name, engine }: PatternResult, role: FairnessResult): Cell[] {
-  const { index, indexInterval, worstToMedian, worstToMedianInterval } = role
-  const indexDetail = index === null ? '' : amountInterval(index, indexInterval)
+  const { worstToMedian, worstToMedianInterval } = role
   const worstDetail = worstToMedian === null ? '' : factorInterval(worstToMedian, worstToMedianInterval)
   return [
     { text: name },
     { text: engine },
     { text: `${count(role.agents)} × ${role.role}`, detail: role.measure === 'delivery' ? 'delivery' : 'round trip' },
     { text: amount(role.exchangesPerAgent) },
-    {
-      text: index === null ? unknown : amount(index, indexInterval),
-      ...(indexDetail === '' ? {} : { detail: indexDetail }),
-    },
+    indexCell(role.index, role.indexInterval),
     { text: role.indexByChance === null ? unknown : amount(role.indexByChance) },
+    indexCell(role.indexBeyondChance, role.indexBeyondChanceInterval),
     {
       text: worstToMedian === null ? unknown : factor(worstToMedian, worstToMedianInterval),
       ...(worstDetail === '' ? {} : { detail: worstDetail }),
     },
   ]
+}
+
+function indexCell(index: number | null, interval: Interval): Cell {
+  if (index === null) return { text: unknown }
+  const detail = amountInterval(index, interval)
+  return { text: amount(index, interval), ...(detail === '' ? {} : { detail }) }
 }

@@ -46,3 +46,15 @@ export function indexByChance(agents: readonly SampleSums[]): number | null {
   const variance = Math.max(0, squares / n - mean * mean)
   return 1 / (1 + (variance / (mean * mean)) * (inverse / served))
 }
+
+/**
+ * The index of what agents are truly served, from the index of their means and the one that chance gives: 1 / (1 + CV²) again, CV² the
+ * variance between agents by the method of moments of a one-way layout (Searle, Casella, McCulloch, "Variance Components", 1992, §3.6).
+ * Means of m samples vary by b + w/m, all samples by b + w, so that b = (CV² of the means − CV² by chance) / (1 − 1/m). 1 where chance
+ * alone gives as much. Null for m ≤ 1, where one cannot be told from the other.
+ */
+export function indexBeyondChance(index: number, byChance: number, samplesPerAgent: number): number | null {
+  if (!(index > 0) || !(byChance > 0) || !(samplesPerAgent > 1)) return null
+  const between = (1 / index - 1 / byChance) / (1 - 1 / samplesPerAgent)
+  return 1 / (1 + Math.max(0, between))
+}

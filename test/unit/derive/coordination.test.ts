@@ -59,6 +59,9 @@ describe('patterns that all engines play alike', () => {
       index: 0.98,
       indexInterval: [0.98, 0.98],
       indexByChance: 0.97,
+      // More even than chance would have it.
+      indexBeyondChance: 1,
+      indexBeyondChanceInterval: [1, 1],
       worstToMedian: 1.5,
       worstToMedianInterval: [1.5, 1.5],
     })
@@ -106,6 +109,9 @@ describe('the time of a pattern', () => {
   })
 })
 
+/** Of an index of 0.5 where chance gives 0.97 in 25 samples: (1/0.5 − 1/0.97) / (1 − 1/25) = 1.00945, rounded down. */
+const halfUneven = 0.497648
+
 describe('the worst of several patterns', () => {
   it('shares its error where it is said to miss, and has all of it where it is said to meet', () => {
     // Six rounds: an extreme bounds the median with an error of 1/64, more than 2.5 % shared by two, less than by four.
@@ -116,7 +122,7 @@ describe('the worst of several patterns', () => {
         fairness: evidence.fairness.map((each) => ({ ...each, index: 0.5 })),
       }),
     }
-    expect(derived(planted).targets[4]).toMatchObject({ verdict: 'NOT_MET', low: 0.5, high: 0.5 })
+    expect(derived(planted).targets[4]).toMatchObject({ verdict: 'NOT_MET', low: halfUneven, high: 0.497649 })
     const run = coordinationRun(planted, targets)
     const [quorum, fanOut] = run.manifest.plan.cases ?? []
     if (quorum === undefined || fanOut === undefined) throw new Error('the run has two cases')
@@ -143,7 +149,7 @@ describe('the worst of several patterns', () => {
       manifest: { ...run.manifest, plan: { ...plan, order } },
       rounds: [...ofFirst, ...copies, ...last],
     })
-    expect(four.targets[4]).toMatchObject({ verdict: 'MARGINAL', low: 0.5, high: null })
+    expect(four.targets[4]).toMatchObject({ verdict: 'MARGINAL', low: halfUneven, high: null })
   })
 })
 
@@ -168,7 +174,12 @@ describe('unfairness', () => {
 
   it('misses its bar in the pattern that shows it, the median over rounds with the extremes of six', () => {
     const results = derived({ case: 'quorum', coordination: (evidence, round) => uneven(0.5 + round / 20)(evidence) })
-    expect(results.targets[4]).toMatchObject({ verdict: 'NOT_MET', value: 0.625, low: 0.5, high: 0.75, n: 6 })
+    const { value, low, high } = results.targets[4] ?? {}
+    expect(results.targets[4]).toMatchObject({ verdict: 'NOT_MET', n: 6, low: halfUneven })
+    // (1/0.75 − 1/0.97) / (1 − 1/25) = 0.31500; likewise 0.60161 of 0.6 and 0.65415 of 0.65, the two in the middle.
+    expect(high).toBeCloseTo(1 / 1.315, 5)
+    expect(value).toBeGreaterThan(low ?? NaN)
+    expect(value).toBeCloseTo((0.60161 + 0.65415) / 2, 4)
     expect(verdicts(results)).toMatchObject({ 'Last served': 'NOT_MET', Gather: 'MET' })
     expect(patternOf(results, 'quorum').fairness[0]?.indexInterval).toEqual([0.5, 0.75])
     expect(patternOf(results, 'fan-out').fairness[0]?.index).toBe(0.98)
@@ -196,7 +207,7 @@ describe('unfairness', () => {
         { ...role('alone', 'delivery', 1, 500), index: 0.2 },
       ],
     })
-    expect(derived({ case: 'quorum', coordination: half }).targets[4]).toMatchObject({ verdict: 'MET', value: 0.98 })
+    expect(derived({ case: 'quorum', coordination: half }).targets[4]).toMatchObject({ verdict: 'MET', value: 1 })
   })
 })
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../../src/platform/random.ts'
-import { indexByChance, jainIndex, type SampleSums } from '../../../src/statistics/fairness.ts'
+import { indexBeyondChance, indexByChance, jainIndex, type SampleSums } from '../../../src/statistics/fairness.ts'
 
 describe("Jain's index", () => {
   it('is that of the report: 1 for equal shares, k/n when k of n have all', () => {
@@ -51,5 +51,38 @@ describe('the index by chance', () => {
     expect(Math.abs(measured - 1 / 1.1)).toBeLessThan(0.02)
     const uneven = even.map((sums, agent) => (agent % 2 === 0 ? sums : sumsOf([30, 30, 30])))
     expect(jainIndex(uneven.map(({ sum, n }) => sum / n)) ?? NaN).toBeLessThan((indexByChance(uneven) ?? NaN) - 0.1)
+  })
+})
+
+describe('the index beyond chance', () => {
+  it('is the index itself when every mean is exact, and 1 where chance explains all', () => {
+    expect(indexBeyondChance(0.5, 1, 1e12)).toBeCloseTo(0.5, 9)
+    expect(indexBeyondChance(0.86, 0.86, 20)).toBe(1)
+    expect(indexBeyondChance(0.9, 0.86, 20)).toBe(1)
+  })
+
+  it('cannot be told from one sample an agent, or from none', () => {
+    expect([indexBeyondChance(0.5, 0.6, 1), indexBeyondChance(0, 0.6, 5), indexBeyondChance(0.5, 0, 5)]).toEqual([
+      null,
+      null,
+      null,
+    ])
+  })
+
+  it('finds agents even that are, with a dozen samples of long tails each, and uneven ones as uneven as they are', () => {
+    const random = seededRandom('beyond chance')
+    const estimate = (means: readonly number[], tail: number): number => {
+      const agents = means.map((mean) => sumsOf(Array.from({ length: 12 }, () => mean * random.exponential() ** tail)))
+      const index = jainIndex(agents.map(({ sum, n }) => sum / n)) ?? NaN
+      return indexBeyondChance(index, indexByChance(agents) ?? NaN, 12) ?? NaN
+    }
+    const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length / 2] ?? NaN
+    const repeat = (means: readonly number[], tail: number): number =>
+      median(Array.from({ length: 200 }, () => estimate(means, tail)))
+    const even = Array.from({ length: 40 }, () => 1)
+    const uneven = Array.from({ length: 40 }, (_, agent) => (agent < 10 ? 4 : 1))
+    expect(repeat(even, 2)).toBeGreaterThan(0.97)
+    // (10 × 4 + 30)² / (40 × (10 × 16 + 30)) = 0.645
+    expect(Math.abs(repeat(uneven, 1) - 0.645)).toBeLessThan(0.04)
   })
 })
