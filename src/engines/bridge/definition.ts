@@ -27,6 +27,9 @@ export const bridgeEngine: EngineDefinition = {
     const { startBridgeServer } = await import('./bridge-server.ts')
     return startBridgeServer(config)
   },
+  async openUnreadInbox(config) {
+    return (await import('../elicitation/unread-inbox.ts')).openUnreadInbox(config)
+  },
   createClient(config) {
     const { url, ca, seed } = config
     const { timeoutMs, limit } = bridgeOptions(config.options)

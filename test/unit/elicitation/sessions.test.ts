@@ -2,6 +2,7 @@
  * Tokens and keys that need no table, and options that never switch a check off.
  */
 import { describe, expect, it } from 'vitest'
+import { decodeClientFrame, emptyClientFrame } from '../../../src/engines/elicitation/frame-codec.ts'
 import { createFrameMac, signText } from '../../../src/engines/elicitation/frame-mac.ts'
 import { elicitationEngine } from '../../../src/engines/elicitation/definition.ts'
 import { limitsOf, optionHelp, parseOptions } from '../../../src/engines/elicitation/options.ts'
@@ -13,10 +14,18 @@ const issued = authority.issue('agent.with.dots', 1_000_000, 60_000)
 
 describe('tokens', () => {
   it('are verified without a table, in force until their expiry', () => {
-    const verified = { agent: 'agent.with.dots', session: issued.session, expiresAtMs: 1_060_000 }
+    const verified = { agent: 'agent.with.dots', session: issued.session, expiresAtMs: 1_060_000, keyless: false }
     expect(authority.verify(issued.token, 1_000_000)).toEqual(verified)
     expect(authority.verify(issued.token, 1_059_999)).toEqual(verified)
     expect(authority.verify(issued.token, 1_060_000)).toBeNull()
+  })
+
+  it('of an agent without a key say so, and no frame can name its session', () => {
+    const { session, token } = authority.issueKeyless('a1', 1_000_000, 60_000)
+    expect(authority.verify(token, 1_000_000)).toEqual({ agent: 'a1', session, expiresAtMs: 1_060_000, keyless: true })
+    expect(authority.verify(token.replace('keyless:', ''), 1_000_000)).toBeNull()
+    expect(decodeClientFrame(Buffer.from(`cursor 3 ${session} 1 0`), emptyClientFrame())).toBe(false)
+    expect(decodeClientFrame(Buffer.from(`cursor 3 ${issued.session} 1 0`), emptyClientFrame())).toBe(true)
   })
 
   it('are worth nothing in another epoch or with another secret', () => {
