@@ -119,7 +119,7 @@ function findingsOf({ case: name, engine, steps, recovery }: BurstCaseResult): s
     ...(late === 0
       ? []
       : [
-          `finding: ${engine} was not as good as before within the ${recovery.watchedMs / 1000} s it was watched after the burst ` +
+          `finding: ${engine} was not as good as before within the ${Math.round(recovery.watchedMs / 100) / 10} s it was watched after the burst ` +
             `(${name}), in ${late} of ${recovery.rounds} rounds`,
         ]),
   ]

@@ -146,7 +146,9 @@ function finding(fault: FaultResult): string[] {
     return [`finding: ${where} did not recover within ${fault.watchedMs / 1000} s of full load after the healing`]
   }
   if (fault.state === 'not recovered') {
-    return [`finding: ${where} was not back at full throughput within the ${fault.watchedMs / 1000} s it was watched`]
+    return [
+      `finding: ${where} was not back at full throughput within the ${Math.round(fault.watchedMs / 100) / 10} s it was watched`,
+    ]
   }
   if (fault.state === 'not steady before') {
     return [`finding: ${where} was as bad before the fault, so nothing is said of its recovery`]
