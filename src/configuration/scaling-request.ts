@@ -11,7 +11,7 @@ import type { ScalingRequest } from '../suites/run-scaling.ts'
 import type { ScalingSizes } from '../suites/scaling.ts'
 import { comparisonRequest, type ComparisonFlags } from './comparison-request.ts'
 import type { ProfileName } from './profiles.ts'
-import { pollingOptions } from '../engines/polling/options.ts'
+import { sleepIntervalMs } from '../engines/sleep-interval.ts'
 import type { ArmSpec } from '../suites/comparison-plan.ts'
 
 interface ProfileSizes extends Omit<ScalingSizes, 'boundsMs'> {
@@ -114,7 +114,8 @@ export function scalingRequest(flags: ScalingFlags, settings: Settings, projectF
 
 /** What an engine has to keep p99 below in the search for its knee: the readiness bound, or what a sleeping loop can reach at all. */
 function boundOf(arm: Pick<ArmSpec, 'name' | 'options'>): number {
-  return arm.name === 'polling' ? 3 * pollingOptions(arm.options).intervalMs : pushBoundMs
+  const sleepMs = sleepIntervalMs(arm)
+  return sleepMs > 0 ? 3 * sleepMs : pushBoundMs
 }
 
 /** `10,50,1e3` → [10, 50, 1000]. Throws USAGE for anything that is not a list of whole numbers. */

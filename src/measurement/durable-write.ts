@@ -69,7 +69,7 @@ function writeSynced(file: string, data: string | Uint8Array): void {
 }
 
 /** Makes the names in a folder durable; where folders cannot be synced (Windows, some shares), the rename has to do. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return
   const descriptor = openSync(folder, 'r')
   try {

@@ -120,7 +120,7 @@ export class Arm {
       options: arm.options,
       role: arm.role,
       host: arm.url === undefined ? host : 'url',
-      transport: arm.name === 'elicitation' ? transport : 'http',
+      transport: arm.name === 'elicitation' || arm.name === 'bridge' ? transport : 'http',
       semantics: this.engine.semantics,
       semanticsBasis: this.engine.semanticsBasis,
     }

@@ -74,7 +74,8 @@ export async function outlineEndurance(request: EnduranceRequest): Promise<Endur
 export function storeBytesOf({ arms, sizes, workload }: EnduranceRequest): number {
   const exchanges = (sizes.ratePerSecond * sizes.durationMs) / 1000 / arms.length
   const perExchange = arms.map(
-    ({ name }) => workload.payloadBytes + (name === 'elicitation' ? rowBytes.elicitation : rowBytes.others),
+    ({ name }) =>
+      workload.payloadBytes + (name === 'elicitation' || name === 'bridge' ? rowBytes.elicitation : rowBytes.others),
   )
   return Math.round(perExchange.reduce((sum, each) => sum + each, 0) * exchanges)
 }

@@ -5,6 +5,7 @@
  * `Origin` was turned away before it came here. Without a key the endpoint does not exist.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { BridgeObservation } from '../../measurement/bridge-observation.ts'
 import { isEnrolmentKey as isKey, readBody } from '../elicitation/http-requests.ts'
 import { isJsonObject } from '../elicitation/schema.ts'
 import type { FlagBoard, FlagChange } from './flag-board.ts'
@@ -19,6 +20,8 @@ export interface AdminParts {
   readonly wallMs: () => number
   /** What `/admin/status` tells besides the flags. */
   readonly status: () => Readonly<Record<string, unknown>>
+  /** Closed intervals from a sequence on. */
+  readonly observations: (since: number) => readonly BridgeObservation[]
   /** A request without the key. */
   readonly denied: () => void
 }
@@ -44,6 +47,7 @@ export class Admin {
     if (path === '/admin/flags') return json(response, 200, stateOf(board))
     if (path === '/admin/status') return json(response, 200, { ...stateOf(board), ...this.parts.status() })
     if (path === '/admin/audit') return this.audit(response, query)
+    if (path === '/admin/observations') return this.observations(response, query)
     problem(response, 404, 'there is no such path')
   }
 
@@ -52,6 +56,12 @@ export class Admin {
     if (!/^\d{1,9}$/.test(from)) return problem(response, 400, 'from is the revision of the first record wanted')
     const { records, salt } = this.parts.board.log
     json(response, 200, { salt, records: records.slice(Number(from), Number(from) + recordsPerAnswer) })
+  }
+
+  private observations(response: ServerResponse, query: string): void {
+    const from = new URLSearchParams(query).get('from') ?? '0'
+    if (!/^\d{1,12}$/.test(from)) return problem(response, 400, 'from is the sequence of the first interval wanted')
+    json(response, 200, { observations: this.parts.observations(Number(from)) })
   }
 
   private async change(request: IncomingMessage, response: ServerResponse): Promise<void> {

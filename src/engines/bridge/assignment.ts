@@ -24,6 +24,7 @@ export function firstBucketOnOldPath(percentage: number): number {
 export class Assignment {
   private readonly salt: string
   private readonly enabled: boolean
+  private readonly everybody: boolean
   private readonly firstOut: number
   private readonly optIn: ReadonlySet<string>
   private readonly optOut: ReadonlySet<string>
@@ -31,12 +32,15 @@ export class Assignment {
   constructor(salt: string, flags: Flags) {
     this.salt = salt
     this.enabled = flags.enabled
+    // Without the old path there is nothing else to assign.
+    this.everybody = flags.legacyOff
     this.firstOut = firstBucketOnOldPath(flags.percentage)
     this.optIn = new Set(flags.optIn)
     this.optOut = new Set(flags.optOut)
   }
 
   pathOf(agent: string): Path {
+    if (this.everybody) return 'push'
     if (!this.enabled || this.optOut.has(agent)) return 'poll'
     return this.optIn.has(agent) || bucketOf(this.salt, agent) < this.firstOut ? 'push' : 'poll'
   }

@@ -5,13 +5,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { seededRandom } from '../../platform/random.ts'
 import { uniformityOf, type Uniformity } from '../../statistics/uniformity.ts'
 import type { EngineServer, EngineStats, RefusalCode, ServerConfig } from '../engine.ts'
-import type { PathAdvice } from '../elicitation/machine-ports.ts'
+import type { Path, PathAdvice } from '../elicitation/machine-ports.ts'
 import { startElicitationServer } from '../elicitation/server.ts'
 import type { ServerFace, ServerParts } from '../elicitation/server-face.ts'
 import { Admin } from './admin.ts'
 import { bucketCount, bucketOf } from './assignment.ts'
 import { FlagBoard } from './flag-board.ts'
 import { FlagLog } from './flag-log.ts'
+import { Observations } from './observations.ts'
 import { OldPath } from './old-path.ts'
 import { bridgeOptions, innerOptions, type BridgeOptions } from './options.ts'
 import { PathAdvisor } from './path-advice.ts'
@@ -36,6 +37,9 @@ class BridgeFace implements ServerFace {
   private readonly advisor: PathAdvisor
   private readonly oldPath: OldPath
   private readonly admin: Admin | null
+  readonly deliveries: Observations
+  /** Of each agent by its index, as long as flags do not change: asking anew for each delivery would be a hash each. */
+  private paths: Path[] = []
 
   constructor(parts: ServerParts, options: BridgeOptions) {
     this.parts = parts
@@ -48,7 +52,17 @@ class BridgeFace implements ServerFace {
       agents: () => machine.agents.names,
       tell: (agent, advice) => this.tell(agent, advice),
     })
-    this.oldPath = new OldPath(parts, this.board, options, (agent) => this.advisor.adviceFor(agent))
+    this.board.listen(() => {
+      this.paths = []
+    })
+    this.deliveries = new Observations({
+      clock,
+      intervalMs: options.observeMs,
+      pathOf: (agent) => this.pathOf(agent),
+      agents: () => this.assigned(),
+      refusals: () => machine.refusals(),
+    })
+    this.oldPath = new OldPath(parts, this.board, options, (agent) => this.advisor.adviceFor(agent), this.deliveries)
     this.admin =
       config.adminKey === undefined
         ? null
@@ -57,6 +71,7 @@ class BridgeFace implements ServerFace {
             board: this.board,
             wallMs: () => clock.wallMs(),
             status: () => this.status(),
+            observations: (since) => this.deliveries.since(since),
             denied: () => machine.count('INVALID_SESSION', -1, '-'),
           })
   }
@@ -67,6 +82,16 @@ class BridgeFace implements ServerFace {
       return true
     }
     return this.oldPath.take(request, response, path, query)
+  }
+
+  private pathOf(agent: number): Path {
+    return (this.paths[agent] ??= this.board.pathOf(this.parts.machine.agents.nameOf(agent)))
+  }
+
+  private assigned(): Record<Path, number> {
+    const counts = { push: 0, poll: 0 }
+    for (let agent = 0; agent < this.parts.machine.agents.count; agent++) counts[this.pathOf(agent)]++
+    return counts
   }
 
   private tell(agent: string, advice: PathAdvice): void {
@@ -101,22 +126,24 @@ class BridgeFace implements ServerFace {
 
   tick(): void {
     this.advisor.tick()
+    this.deliveries.tick()
   }
 
   private status(): Record<string, unknown> {
     const { agents } = this.parts.machine
-    let assigned = 0
     let connected = 0
     const counts = new Array<number>(shareGroups).fill(0)
     for (const [agent, name] of agents.names.entries()) {
-      if (this.board.pathOf(name) === 'push') assigned++
       if (agents.connected[agent] === 1) connected++
       const group = Math.floor((bucketOf(this.board.log.salt, name) * shareGroups) / bucketCount)
       counts[group] = (counts[group] ?? 0) + 1
     }
     const buckets: Uniformity | null = uniformityOf(counts)
     const polling = this.oldPath.pollingAgents()
-    return { agents: { known: agents.count, assignedPush: assigned, connectedPush: connected, polling }, buckets }
+    return {
+      agents: { known: agents.count, assignedPush: this.assigned().push, connectedPush: connected, polling },
+      buckets,
+    }
   }
 
   stats(): Partial<EngineStats> {
@@ -129,5 +156,9 @@ class BridgeFace implements ServerFace {
 
   release(): void {
     this.oldPath.release()
+  }
+
+  destroy(): void {
+    this.deliveries.destroy()
   }
 }

@@ -55,6 +55,12 @@ export class CircuitBreaker {
     this.open(nowMs)
   }
 
+  /** Push will not be let through: no further attempt is needed to know. */
+  trip(nowMs: number): void {
+    if (this.state(nowMs) === 'closed') this.open(nowMs)
+    else this.failed(nowMs)
+  }
+
   /** Push works. Should it break again soon, the next pause is longer. */
   succeeded(nowMs: number): void {
     if (!this.opened) return

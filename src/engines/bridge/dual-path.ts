@@ -1,8 +1,8 @@
 /**
  * A client's choice between push and the old path: the server's word, unless push does not work.
  *
- * A server that closes a path to an agent is believed until it says otherwise. When push fails as often as the circuit breaker allows, the agent
- * polls, if flags let it; when polling fails too, the server is away altogether, and push is tried first again.
+ * When push fails as often as the circuit breaker allows, the agent polls, if flags let it; when polling fails too, the server is away altogether, and
+ * push is tried first again. A path that is closed to the agent opens the breaker at once; its session asks the server anew which path it has.
  */
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
@@ -91,12 +91,9 @@ export class DualPath implements PathChoice {
 
   failed(agent: number, transport: Transport, why: CloseReason): void {
     const choice = this.of(agent)
-    const onPush = transport === this.push
-    if (why === 'pathClosed') {
-      choice.assigned = onPush ? 'poll' : 'push'
-      choice.next = null
-    } else if (onPush) choice.breaker.failed(this.nowMs())
-    else choice.breaker.reset()
+    if (transport !== this.push) choice.breaker.reset()
+    else if (why === 'pathClosed') choice.breaker.trip(this.nowMs())
+    else choice.breaker.failed(this.nowMs())
   }
 
   close(): void {

@@ -7,6 +7,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { syncFolder } from '../../measurement/durable-write.ts'
 import type { FlagRecord, Flags } from '../../measurement/flags-document.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import { isJsonObject } from '../elicitation/schema.ts'
@@ -76,7 +78,11 @@ export class FlagLog {
     }
     const text = lineText(unsigned, this.salt)
     const record = { ...unsigned, hash: sha256(text) }
-    if (this.file !== null) appendSynced(this.file, `${text.slice(0, -1)},"hash":"${record.hash}"}\n`)
+    if (this.file !== null) {
+      appendSynced(this.file, `${text.slice(0, -1)},"hash":"${record.hash}"}\n`)
+      // The file's own name has to be on disk too.
+      if (before === undefined) syncFolder(dirname(this.file))
+    }
     this.records.push(record)
     return record
   }

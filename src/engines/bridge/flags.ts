@@ -35,7 +35,10 @@ export function changedFlags(flags: Flags, change: unknown): Flags | string {
     if (problem !== null) return problem
     changed[name] = change[name]
   }
-  return changed as unknown as Flags
+  const flagsAfter = changed as unknown as Flags
+  return flagsAfter.legacyOff && !flagsAfter.enabled
+    ? 'legacyOff without enabled would leave agents no path at all'
+    : flagsAfter
 }
 
 /** What a log or an answer holds, read as strictly as a change; null when it is not a whole set of flags. */

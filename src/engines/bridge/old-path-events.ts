@@ -7,6 +7,7 @@
 import type { StoredEvent } from '../event-store/event-store.ts'
 import type { UnsignedRequest } from '../elicitation/admitted-frame.ts'
 import { isQuestion, type AgentTable } from '../elicitation/agents.ts'
+import { noteHandOver, type DeliveryObserver } from '../elicitation/deliveries.ts'
 import type { Exchange } from '../elicitation/exchange-table.ts'
 import { isAgentName, isExchangeId, maxFrameBytes, maxTtlMs } from '../elicitation/frame-codec.ts'
 import { isJsonObject } from '../elicitation/schema.ts'
@@ -99,6 +100,7 @@ export function eventsAfter(
   limit: number,
   nowMs: number,
   wallMs: number,
+  deliveries: DeliveryObserver | null = null,
 ): StoredEvent[] {
   const inbox = agents.inboxOf(agent)
   const events: StoredEvent[] = []
@@ -107,6 +109,7 @@ export function eventsAfter(
     const exchange = inbox.at(sequence)
     if (exchange === undefined) break
     const question = isQuestion(exchange, agent, sequence)
+    if (deliveries !== null) noteHandOver(deliveries, agent, exchange, question)
     const source = agents.nameOf(question ? exchange.requester : exchange.recipient)
     const { kind, data } = question ? questionData(exchange, nowMs) : resultData(exchange)
     const body = JSON.stringify({ elicitation_id: exchange.id, ...data })

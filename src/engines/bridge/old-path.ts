@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { systemScheduler, type Cancel } from '../../platform/clock.ts'
 import type { EngineStats, RefusalCode } from '../engine.ts'
+import type { DeliveryObserver } from '../elicitation/deliveries.ts'
 import { isEnrolmentKey } from '../elicitation/http-requests.ts'
 import { signBytes } from '../elicitation/frame-mac.ts'
 import type { PathAdvice } from '../elicitation/machine-ports.ts'
@@ -45,7 +46,13 @@ export class OldPath {
   private readonly polledAtMs = new Map<string, number>()
   private closing = false
 
-  constructor(parts: ServerParts, board: FlagBoard, options: BridgeOptions, adviceFor: (agent: string) => PathAdvice) {
+  constructor(
+    parts: ServerParts,
+    board: FlagBoard,
+    options: BridgeOptions,
+    adviceFor: (agent: string) => PathAdvice,
+    deliveries: DeliveryObserver,
+  ) {
     this.parts = parts
     this.board = board
     this.options = options
@@ -53,7 +60,7 @@ export class OldPath {
     const { agents } = parts.machine
     const reader = {
       readAfter: (name: string, since: number, limit: number) =>
-        eventsAfter(agents, agents.indexOf(name), since, limit, this.nowMs(), parts.clock.wallMs()),
+        eventsAfter(agents, agents.indexOf(name), since, limit, this.nowMs(), parts.clock.wallMs(), deliveries),
     }
     const { intervalMs, limit } = options
     this.loop = waitLoop(reader, parts.clock, systemScheduler, { intervalMs, limit, wakeable: false })

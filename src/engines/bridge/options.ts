@@ -17,6 +17,8 @@ export interface BridgeOptions {
   /** Polls held, and posts not yet answered. */
   readonly connections: number
   readonly drainPerSecond: number
+  /** Length of the intervals that are observed. */
+  readonly observeMs: number
   /** What the log of flags begins with. */
   readonly flags: Partial<Flags>
 }
@@ -26,6 +28,7 @@ const ownHelp: Readonly<Record<string, string>> = {
   interval: 'on the old path, sleep between two looks, 1ms to 60s (default 1s)',
   timeout: 'on the old path, how long an empty poll is held, 10ms to 300s (default 60s)',
   limit: 'on the old path, events per answer at most, 1 to 1000 (default 10)',
+  observe: 'length of the intervals in which deliveries are measured, 100ms to 10m (default 10s)',
   drain: 'agents that change their path per second at most, 1 to 100000 (default 1000)',
 }
 
@@ -56,7 +59,9 @@ export function bridgeOptions(options: EngineOptions): BridgeOptions {
   const drain = options['drain'] ?? '1000'
   if (!/^[1-9]\d{0,5}$/.test(drain) || Number(drain) > 100_000)
     throw usage('drain', drain, 'a whole number from 1 to 100000')
-  return { intervalMs, timeoutMs, limit, connections, drainPerSecond: Number(drain), flags: initialFlags(options) }
+  const observeMs = observeOf(options['observe'])
+  const drainPerSecond = Number(drain)
+  return { intervalMs, timeoutMs, limit, connections, drainPerSecond, observeMs, flags: initialFlags(options) }
 }
 
 function initialFlags(options: EngineOptions): Partial<Flags> {
@@ -65,4 +70,13 @@ function initialFlags(options: EngineOptions): Partial<Flags> {
   const flags = changedFlags(defaultFlags, { enabled: true, percentage: /^[\d.]+$/.test(text) ? Number(text) : NaN })
   if (typeof flags === 'string') throw usage('percentage', text, 'a number from 0 to 100 in steps of 0.01')
   return { enabled: flags.enabled, percentage: flags.percentage }
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+
+function observeOf(text = '10s'): number {
+  const match = /^(\d{1,6})(ms|s|m)$/.exec(text)
+  const ms = match === null ? NaN : Number(match[1]) * (unitMs[match[2] ?? ''] ?? NaN)
+  if (!(ms >= 100 && ms <= 600_000)) throw usage('observe', text, 'a duration from 100ms to 10m, such as 10s')
+  return ms
 }

@@ -126,7 +126,9 @@ export class AgentSession {
     if (lost) shared.handlers.onLost(link.agent, reason)
     if (why === 'unauthorised') return this.useNewSession(reason)
     shared.paths.failed(link.agent, transport, why)
-    this.retryLater(reason)
+    // Enrolment says which path the agent has now.
+    if (why === 'pathClosed') void this.renewThenRetry()
+    else this.retryLater(reason)
   }
 
   private useNewSession(reason: string): void {

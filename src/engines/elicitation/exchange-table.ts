@@ -40,6 +40,12 @@ export class Exchange {
   cancelWanted = false
   /** Server time of the ask leg in ns, for the `total` stage. */
   askServiceNs = 0
+  /** By the machine's clock: when the question, and what ended it, were taken; 0 when that is not known. */
+  questionTakenAtNs = 0
+  resultTakenAtNs = 0
+  /** Whether its entries were ever handed to who carries them. */
+  questionHanded = false
+  resultHanded = false
   wheelSlot = -1
   wheelIndex = 0
 

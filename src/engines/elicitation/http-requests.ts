@@ -5,7 +5,8 @@
  * `Origin` header and is turned away: no page of a stranger may speak to an engine on loopback.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { isAgentName, parseCount } from './frame-codec.ts'
 import { isJsonObject } from './schema.ts'
 
@@ -74,4 +75,11 @@ export function readEnrolment(body: Buffer): string[] | null {
     names.push(name)
   }
   return names.length >= 1 && names.length <= maxEnrolment ? names : null
+}
+
+/** Answers a request to upgrade as any other, and closes. */
+export function refuseUpgrade(socket: Duplex, status: number, code: string): void {
+  const body = JSON.stringify({ code, retryAfterMs: 0 })
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n`
+  socket.end(`${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`)
 }

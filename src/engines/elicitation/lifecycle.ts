@@ -9,6 +9,7 @@ import { answerActions, type AnswerAction, type Outcome, type RefusalCode } from
 import type { AdmittedFrame } from './admitted-frame.ts'
 import type { AgentTable } from './agents.ts'
 import { readAnswer, readQuestion, SchemaCache } from './bodies.ts'
+import type { DeliveryObserver } from './deliveries.ts'
 import { Exchange, ExchangeTable } from './exchange-table.ts'
 import type { HeapRoom } from './heap-room.ts'
 import { ExpiryWheel } from './expiry-wheel.ts'
@@ -32,6 +33,7 @@ export class Lifecycle {
   private readonly limits: MachineLimits
   private readonly floorOf: (agent: number) => number
   private readonly heap: Pick<HeapRoom, 'isShort'> | null
+  private readonly deliveries: DeliveryObserver | null
   private readonly expireDue = (exchange: Exchange): void => this.expire(exchange)
 
   constructor(parts: {
@@ -44,6 +46,7 @@ export class Lifecycle {
     /** Highest nonce an agent used. */
     floorOf: (agent: number) => number
     heap: Pick<HeapRoom, 'isShort'> | null
+    deliveries: DeliveryObserver | null
   }) {
     this.agents = parts.agents
     this.outgoing = parts.outgoing
@@ -53,6 +56,7 @@ export class Lifecycle {
     this.limits = parts.limits
     this.floorOf = parts.floorOf
     this.heap = parts.heap
+    this.deliveries = parts.deliveries
     this.table = new ExchangeTable(parts.limits.retentionCount, parts.limits.retentionMs)
     this.wheel = new ExpiryWheel(parts.clock.nowNs() / 1e6)
     this.schemas = new SchemaCache(parts.limits.schemaCacheSize)
@@ -79,6 +83,7 @@ export class Lifecycle {
     if (ticket < 0) return 'OVERLOADED'
     const exchange = new Exchange(id, requester, recipient, body, nowMs + frame.ttlMs)
     exchange.schema = schema
+    exchange.questionTakenAtNs = receivedAtNs
     this.table.add(exchange)
     this.agents.add(this.agents.askLoad, requester, 1)
     this.agents.add(this.agents.questionLoad, recipient, 1)
@@ -188,6 +193,7 @@ export class Lifecycle {
     this.wheel.remove(exchange)
     exchange.state = 'settling'
     exchange.outcome = outcome
+    exchange.resultTakenAtNs = receivedAtNs
     this.rows.set(ticket, exchange, kind, nonce, receivedAtNs, this.clock.nowNs())
     return true
   }
@@ -234,7 +240,9 @@ export class Lifecycle {
     this.table.retire(exchange, nowMs)
     if (outcome === 'withdrawn') {
       if (nonce !== 0) this.frameCommitted(requester, exchange, nonce)
-    } else if (outcome !== 'expired') {
+    } else if (outcome === 'expired') {
+      if (!exchange.questionHanded) this.deliveries?.missed(recipient)
+    } else {
       this.frameCommitted(recipient, exchange, nonce)
       this.outgoing.oweLater(recipient, nowMs)
     }

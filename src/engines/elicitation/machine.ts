@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { RefusalCode } from '../engine.ts'
 import { emptyAdmitted, fill, type AdmittedFrame, type FrameToAdmit, type UnsignedRequest } from './admitted-frame.ts'
 import { AgentTable } from './agents.ts'
+import type { DeliveryObserver } from './deliveries.ts'
 import { decodeClientFrame, emptyClientFrame, macLength, maxFrameBytes, type ClientFrame } from './frame-codec.ts'
 import { signBytes, type FrameMac } from './frame-mac.ts'
 import type { HeapRoom } from './heap-room.ts'
@@ -38,6 +39,8 @@ export interface MachineParts {
   readonly soon: ((run: () => void) => void) | null
   /** Asks are refused while it is short; without one the heap is not looked at. */
   readonly heap?: Pick<HeapRoom, 'isShort'>
+  /** Hears of each delivery; without one nobody measures them. */
+  readonly deliveries?: DeliveryObserver
 }
 
 /** Heartbeats look at every agent once in so many ticks. */
@@ -61,11 +64,13 @@ export class ElicitationMachine {
     const { limits, sink, clock, stages, nonces } = parts
     this.parts = parts
     this.agents = new AgentTable(limits.maxAgents)
-    this.outgoing = new Outgoing(this.agents, sink, limits)
+    const deliveries = parts.deliveries ?? null
+    this.outgoing = new Outgoing(this.agents, sink, limits, deliveries)
     this.buckets = new TokenBuckets(limits.maxAgents, limits.ratePerSecond, limits.burst)
     const floorOf = (agent: number): number => nonces.floor(agent)
     const { agents, outgoing } = this
-    this.lifecycle = new Lifecycle({ agents, outgoing, sink, clock, stages, limits, floorOf, heap: parts.heap ?? null })
+    const heap = parts.heap ?? null
+    this.lifecycle = new Lifecycle({ agents, outgoing, sink, clock, stages, limits, floorOf, heap, deliveries })
     const { soon } = parts
     this.queue = soon === null ? null : new ValidationQueue(limits.maxPendingRows, soon, this.runQueued.bind(this))
   }

@@ -8,6 +8,7 @@
 import type { RefusalCode } from '../engine.ts'
 import { isQuestion, type AgentTable } from './agents.ts'
 import { DelayQueue } from './delay-queue.ts'
+import { noteHandOver, type DeliveryObserver } from './deliveries.ts'
 import type { Exchange } from './exchange-table.ts'
 import type { Inbox } from './inbox.ts'
 import type { MachineLimits, MachineSink, PathAdvice } from './machine-ports.ts'
@@ -19,8 +20,15 @@ export class Outgoing {
   private readonly lagging = new Set<number>()
   private readonly agents: AgentTable
   private readonly sink: MachineSink
+  private readonly deliveries: DeliveryObserver | null
 
-  constructor(agents: AgentTable, sink: MachineSink, limits: MachineLimits) {
+  constructor(
+    agents: AgentTable,
+    sink: MachineSink,
+    limits: MachineLimits,
+    deliveries: DeliveryObserver | null = null,
+  ) {
+    this.deliveries = deliveries
     this.agents = agents
     this.sink = sink
     this.owedSoon = new DelayQueue(limits.maxAgents, limits.ackDelayAskMs)
@@ -90,7 +98,9 @@ export class Outgoing {
 
   private entry(agent: number, sequence: number, exchange: Exchange, nowMs: number): boolean {
     this.agents.pushed[agent] = sequence
-    if (!isQuestion(exchange, agent, sequence)) return this.result(agent, exchange, sequence, nowMs)
+    const question = isQuestion(exchange, agent, sequence)
+    if (this.deliveries !== null) noteHandOver(this.deliveries, agent, exchange, question)
+    if (!question) return this.result(agent, exchange, sequence, nowMs)
     if (exchange.state === 'ended') return this.say(agent, 'void', ` ${sequence} ${exchange.id}`, sequence, nowMs)
     const remainingMs = Math.max(0, Math.ceil(exchange.deadlineMs - nowMs))
     const rest = ` ${sequence} ${exchange.id} ${this.agents.nameOf(exchange.requester)} ${remainingMs}\n${exchange.question}`

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../platform/clock.ts'
 import type { EngineStats, RefusalCode, ServerConfig } from '../engine.ts'
+import type { DeliveryObserver } from './deliveries.ts'
 import type { ElicitationMachine } from './machine.ts'
 import type { SessionAuthority } from './sessions.ts'
 
@@ -17,6 +18,7 @@ export interface ServerParts {
 }
 
 export interface ServerFace {
+  readonly deliveries: DeliveryObserver
   /** True when the request is its own to answer. Requests of browsers never come here. */
   take(request: IncomingMessage, response: ServerResponse, path: string, query: string): boolean
   /** Outcomes of `ElicitationMachine.receiveUnsigned`. */
@@ -34,4 +36,6 @@ export interface ServerFace {
   resetStats(): void
   /** The server closes: whoever waits is answered. */
   release(): void
+  /** The server is closed. */
+  destroy(): void
 }

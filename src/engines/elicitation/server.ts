@@ -4,7 +4,7 @@
  * Nothing here decides about messages. Closing stops listening, commits what waits, tells every agent, and is bounded.
  */
 import { createHash } from 'node:crypto'
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { delay, systemClock, systemScheduler, type Clock } from '../../platform/clock.ts'
@@ -24,7 +24,9 @@ import {
   isEnrolmentKey,
   readBody,
   readEnrolment,
+  refuseUpgrade,
 } from './http-requests.ts'
+import type { DeliveryObserver } from './deliveries.ts'
 import { openEventStream, PostedFrames } from './sse-server.ts'
 import { maxFrameBytes } from './frame-codec.ts'
 import { HeapRoom, watchHeap } from './heap-room.ts'
@@ -110,6 +112,7 @@ class RunningServer implements EngineServer {
       log: this.log,
       soon: options.validation === 'pipelined' ? setImmediate : null,
       heap: this.heap,
+      ...(makeFace === null ? {} : { deliveries: this.deliveries() }),
     })
     store.replay(recovery(this.machine, this.clock, limits))
     const { machine, authority, clock } = this
@@ -131,6 +134,14 @@ class RunningServer implements EngineServer {
   get url(): string {
     const host = this.config.listen.includes(':') ? `[${this.config.listen}]` : this.config.listen
     return `${this.config.tls === null ? 'http' : 'https'}://${host}:${this.port}`
+  }
+
+  /** The face is made after the machine, which nothing is delivered by before. */
+  private deliveries(): DeliveryObserver {
+    return {
+      delivered: (agent, takenAtNs) => this.face?.deliveries.delivered(agent, takenAtNs),
+      missed: (agent) => this.face?.deliveries.missed(agent),
+    }
   }
 
   private sink(): MachineSink {
@@ -332,11 +343,6 @@ class RunningServer implements EngineServer {
     stop()
     this.store.close()
     this.stages.destroy()
+    this.face?.destroy()
   }
-}
-
-function refuseUpgrade(socket: Duplex, status: number, code: string): void {
-  const body = JSON.stringify({ code, retryAfterMs: 0 })
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n`
-  socket.end(`${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`)
 }

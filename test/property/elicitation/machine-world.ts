@@ -34,7 +34,7 @@ export interface WorldOptions {
   readonly defect?: 'commit-is-a-lie' | 'forget-on-restart' | 'acknowledges-nothing'
 }
 
-interface Wire {
+export interface Wire {
   open: boolean
   toServer: string[]
   toClient: string[]
@@ -52,13 +52,13 @@ export class World implements LinkOwner {
   readonly counts = { crashes: 0, failures: 0, replays: 0, breaks: 0, duplicates: 0, expired: 0, vanished: 0, gaps: 0 }
   machine!: ElicitationMachine
   private readonly options: WorldOptions
-  private readonly links: AgentLink[] = []
-  private readonly wires: Wire[] = []
+  protected readonly links: AgentLink[] = []
+  protected readonly wires: Wire[] = []
   private readonly recorded: { agent: number; frame: string; epoch: number }[] = []
   private readonly openQuestions: { exchange: number; recipient: number; id: string }[] = []
   private pending: StoredEvent[] = []
   private nextTicket = 1
-  private epoch = 0
+  protected epoch = 0
   private nowNsValue = 1e9
   private asked = 0
   private soon: (() => void)[] = []
@@ -105,11 +105,13 @@ export class World implements LinkOwner {
         send: (agent, frame) => this.fromServer(agent, frame),
         hasRoom: (agent) => (this.wires[agent]?.toClient.length ?? 0) < 64,
         refuse: (agent, nonce, id, code, retryAfterMs) => {
-          if (this.options.posted === true && nonce > 0) this.reply(agent, nonce, `${code} ${retryAfterMs}`)
+          if (nonce < 0) this.ticketEnded(nonce, `${code} ${retryAfterMs}`)
+          else if (this.options.posted === true && nonce > 0) this.reply(agent, nonce, `${code} ${retryAfterMs}`)
           else this.fromServer(agent, `refused ${nonce} ${id} ${code} ${retryAfterMs}`)
         },
         settled: (agent, nonce) => {
-          if (this.options.posted === true) this.reply(agent, nonce, 'taken')
+          if (nonce < 0) this.ticketEnded(nonce, 'taken')
+          else if (this.options.posted === true) this.reply(agent, nonce, 'taken')
         },
         disconnect: (agent, code) => {
           this.fromServer(agent, `bye ${code}`)
@@ -133,6 +135,11 @@ export class World implements LinkOwner {
     return wire.toClient.length < 64
   }
 
+  /** What became of a request without a frame. */
+  protected ticketEnded(ticket: number, what: string): void {
+    this.violate(`nobody posted ${ticket}, which was ${what}`)
+  }
+
   /** The answer to a POST, if its sender still waits: one that was broken off learns nothing. */
   private reply(agent: number, nonce: number, what: string): void {
     const wire = this.wires[agent]
@@ -143,7 +150,7 @@ export class World implements LinkOwner {
     return this.log.some((row) => row.exchange === id && kinds.includes(row.kind))
   }
 
-  private violate(what: string): void {
+  protected violate(what: string): void {
     this.violations.push(what)
   }
 
@@ -196,7 +203,7 @@ export class World implements LinkOwner {
     this.cut(agent, true)
   }
 
-  private cut(agent: number, tellServer: boolean): void {
+  protected cut(agent: number, tellServer: boolean): void {
     const wire = this.wires[agent]
     if (wire === undefined || !wire.open) return
     wire.open = false

@@ -196,6 +196,30 @@ describe('an agent that changes its path', () => {
     expect(recorder.lost).toEqual([])
   }, 60_000)
 
+  it('learns where it belongs when the path it is on is closed to it', async () => {
+    const server = await bridge({ options: { drain: '100000' } })
+    await setFlags(server.url, { enabled: true, percentage: 100, fallback: false })
+    const { client, recorder } = await clientOf(server, 2)
+    recorder.answerWith = (exchange, recipient) => client.answer(exchange, recipient, 'accept', acceptance)
+    await setFlags(server.url, { dualMode: false, percentage: 0, optIn: ['a1'] })
+    const settled = async (): Promise<boolean> => {
+      const { agents } = (await admin(server.url, '/admin/status')).body
+      const { connectedPush, polling } = agents as { connectedPush: number; polling: number }
+      return connectedPush === 1 && polling === 1
+    }
+    for (let time = 0; time < 400 && !(await settled()); time++) await new Promise((done) => setTimeout(done, 20))
+    expect(await settled()).toBe(true)
+    for (let exchange = 0; exchange < 10; exchange++)
+      client.ask(exchange, exchange % 2, 1 - (exchange % 2), question, 8000)
+    await until(() => recorder.results.length === 10, 'ten results')
+    await setFlags(server.url, { legacyOff: true, dualMode: true })
+    for (let exchange = 10; exchange < 20; exchange++)
+      client.ask(exchange, exchange % 2, 1 - (exchange % 2), question, 8000)
+    await until(() => recorder.results.length === 20, 'twenty results')
+    expect((await admin(server.url, '/admin/status')).body['agents']).toMatchObject({ connectedPush: 2 })
+    expect(new Set(recorder.results.map(({ exchange }) => exchange)).size).toBe(20)
+  }, 30_000)
+
   it('hears of it within a second, on either path, and not at once with all others', async () => {
     const server = await bridge({ options: { interval: '5s', drain: '100000' } })
     const { client } = await clientOf(server, 40)

@@ -50,3 +50,11 @@ it('does not count failures while it is open, and forgets when told that nothing
   breaker.failed(201)
   expect(breaker.state(201)).toBe('closed')
 })
+
+it('opens at once when it is told that push will not be let through, and later each time', () => {
+  const breaker = new CircuitBreaker(settings)
+  breaker.trip(0)
+  expect([breaker.state(9999), breaker.state(10_000)]).toEqual(['open', 'halfOpen'])
+  breaker.trip(10_000)
+  expect([breaker.state(29_999), breaker.state(30_000)]).toEqual(['open', 'halfOpen'])
+})

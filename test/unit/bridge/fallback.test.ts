@@ -12,6 +12,8 @@ class Middlebox {
   readonly server: Server
   readonly sockets = new Set<Socket>()
   blocks = true
+  /** Says so, instead of breaking the connection. */
+  forbids = false
   refused = 0
 
   constructor(target: URL) {
@@ -29,7 +31,8 @@ class Middlebox {
       near.on('data', (chunk: Buffer) => {
         if (this.blocks && chunk.toString('latin1', 0, 16).startsWith('GET /v1/connect')) {
           this.refused++
-          near.destroy()
+          if (this.forbids) near.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
+          else near.destroy()
         } else far.write(chunk)
       })
       far.on('data', (chunk: Buffer) => near.write(chunk))
@@ -91,6 +94,20 @@ describe('push that cannot be opened', () => {
     expect(new Set(recorder.results.map(({ exchange }) => exchange)).size).toBe(40)
     expect(recorder.questions.length).toBe(40)
   }, 40_000)
+
+  it('is left alone at once where a proxy forbids it, and agents poll', async () => {
+    const { box, recorder, client } = await behindMiddlebox({ enabled: true, percentage: 100 })
+    box.forbids = true
+    await Promise.all([client.connect(0), client.connect(1)])
+    expect(box.refused).toBe(2)
+    client.beginRound('r0', 'seed')
+    for (let exchange = 0; exchange < 6; exchange++)
+      client.ask(exchange, exchange % 2, 1 - (exchange % 2), question, 8000)
+    await until(() => recorder.questions.length === 6, 'six questions')
+    await new Promise((done) => setTimeout(done, 2500))
+    // The server keeps saying that it assigns push; that is no reason to try before the pause is over.
+    expect(box.refused).toBe(2)
+  })
 
   it('is all there is when flags do not allow polling in its stead', async () => {
     const { client } = await behindMiddlebox({ enabled: true, percentage: 100, fallback: false })

@@ -41,6 +41,7 @@ describe('a change of flags', () => {
     [{ percentage: 0.005 }, /percentage is a number/],
     [{ percentage: NaN }, /percentage is a number/],
     [{ enabled: 1 }, /enabled is true or false/],
+    [{ legacyOff: true }, /would leave agents no path/],
     [{ optIn: 'a1' }, /optIn is a list/],
     [{ optIn: ['a1', 'a1'] }, /'a1' twice/],
     [{ optOut: ['a b'] }, /no agent's name/],
@@ -108,6 +109,7 @@ describe('assignment', () => {
     expect(pushed('salt', flags)).toEqual(['a1'])
     expect(pushed('salt', { ...flags, enabled: false })).toEqual([])
     expect(pushed('salt', at(100, { optOut: ['a7'] })).length).toBe(names.length - 1)
+    expect(pushed('salt', at(0, { legacyOff: true, optOut: ['a7'] })).length).toBe(names.length)
   })
 })
 
