@@ -60,6 +60,9 @@ export class EProcess {
 
   /** Whether the evidence has been that strong now: error at most `alpha` over all looks together. */
   reaches(alpha: number): boolean {
+    // With as many hits as p₀ would have, no θ on the far side is likelier than p₀, so that nothing need be computed.
+    const expected = this.p0 * this.trialCount
+    if (this.side === 'above' ? this.hitCount <= expected : this.hitCount >= expected) return false
     return this.logValue() >= -Math.log(alpha)
   }
 

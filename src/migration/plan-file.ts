@@ -1,0 +1,157 @@
+/**
+ * Reads a plan from YAML and says what is wrong with it, by line.
+ *
+ * What can never be decided is refused here and not found out after days: a gate that nothing measures, a share that never
+ * grows, a rollback bar that is tighter than the gate before it.
+ */
+import { z } from 'zod'
+import { parseDeclaration, readDeclarationText, usage } from '../measurement/declaration-file.ts'
+import { oneLine } from '../measurement/targets-file.ts'
+import { LighthouseError } from '../platform/errors.ts'
+import { boundOf, parseTarget, printTarget, type TargetExpression } from '../statistics/target-expression.ts'
+import type { Bar, MigrationPlan, Phase } from './plan.ts'
+
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const longestMs = 365 * unitMs.d
+
+const duration = z
+  .string()
+  .regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h|d)$/, 'must be a duration such as 10s, 48h or 7d')
+  .transform((text) => {
+    const match = /^([\d.]+)(ms|s|m|h|d)$/.exec(text)
+    return Number(match?.[1]) * unitMs[(match?.[2] ?? 'ms') as keyof typeof unitMs]
+  })
+  .refine((ms) => ms > 0 && ms <= longestMs, 'must be above zero and at most a year')
+
+const barShape = z.union([oneLine(200), z.strictObject({ title: oneLine(80).optional(), expression: oneLine(200) })])
+const alpha = z.number().gt(0).max(0.1)
+const phaseShape = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be small letters, digits and hyphens'),
+  percentage: z.number().min(0).max(100),
+  soak: duration,
+  gates: z.array(barShape).max(20).default([]),
+  approval: z.boolean().default(false),
+})
+const planShape = z.strictObject({
+  name: oneLine(80),
+  evidence: z
+    .strictObject({
+      interval: duration.default(10_000),
+      promoteAlpha: alpha.default(0.01),
+      rollbackAlpha: alpha.default(0.001),
+      window: duration.default(3_600_000),
+      minimumIntervals: z.int().min(1).max(100).default(2),
+      coverage: z.number().gt(0).max(1).default(0.95),
+      patience: z.number().min(1).max(100).default(2),
+    })
+    .prefault({}),
+  trips: z.array(barShape).max(20).default([]),
+  counted: z
+    .strictObject({
+      lost: z.int().min(1).default(1),
+      securityViolations: z.int().min(1).default(1),
+      failedHealthChecks: z.int().min(1).default(3),
+    })
+    .prefault({}),
+  investigate: z.array(barShape).max(20).default([]),
+  phases: z.array(phaseShape).min(1).max(40),
+})
+const keys = [
+  ...['name', 'evidence', 'trips', 'counted', 'investigate', 'phases', 'percentage', 'soak', 'gates', 'approval'],
+  ...['interval', 'promoteAlpha', 'rollbackAlpha', 'window', 'minimumIntervals', 'coverage', 'patience'],
+  ...['lost', 'securityViolations', 'failedHealthChecks', 'expression', 'title'],
+]
+
+/** Throws LighthouseError('USAGE') that names file, line and remedy. */
+export function readPlanFile(path: string): MigrationPlan {
+  return parsePlan(readDeclarationText(path), path)
+}
+
+/** `file` names the text in errors. */
+export function parsePlan(text: string, file: string): MigrationPlan {
+  const { value, where } = parseDeclaration(text, file, planShape, keys)
+  const bars = (list: typeof value.trips, path: readonly PropertyKey[]): Bar[] =>
+    list.map((entry, index) => readBar(entry, where([...path, index])))
+  const phases = value.phases.map(({ name, percentage, soak, gates, approval }, index): Phase => ({
+    name,
+    percentage,
+    soakMs: soak,
+    approval,
+    gates: bars(gates, ['phases', index, 'gates']),
+  }))
+  const { interval, window, ...rules } = value.evidence
+  const plan: MigrationPlan = {
+    name: value.name,
+    evidence: { ...rules, intervalMs: interval, windowMs: window },
+    trips: bars(value.trips, ['trips']),
+    counted: value.counted,
+    investigate: bars(value.investigate, ['investigate']),
+    phases,
+  }
+  checkPhases(plan, (index) => where(['phases', index]))
+  checkEvidence(plan, where(['evidence']))
+  return plan
+}
+
+function readBar(entry: z.infer<typeof barShape>, place: string): Bar {
+  const text = typeof entry === 'string' ? entry : entry.expression
+  let target: TargetExpression
+  try {
+    target = parseTarget(text, [])
+  } catch (error) {
+    if (!(error instanceof LighthouseError)) throw error
+    throw new LighthouseError('USAGE', `${place}: ${error.message}`, { suggestions: error.suggestions })
+  }
+  const { kind } = target.measure
+  if (kind !== 'errorRate' && kind !== 'agents' && !(kind === 'latency' && target.measure.series === 'delivery')) {
+    throw usage(
+      `${place}: a migration does not measure ${printTarget(target).split(' ', 1)[0] ?? kind}`,
+      'Use delivery.p50 … delivery.p999, errorRate or agents, of candidate or baseline.',
+    )
+  }
+  if (kind === 'errorRate' && boundOf(target) === 0)
+    throw usage(`${place}: no number of observations shows a rate of zero`, 'Write a bound above zero, such as 0.1%.')
+  const expression = printTarget(target)
+  return { title: (typeof entry === 'string' ? null : entry.title) ?? expression, expression, target }
+}
+
+function checkPhases(plan: MigrationPlan, where: (index: number) => string): void {
+  const names = new Set<string>()
+  for (const [index, phase] of plan.phases.entries()) {
+    if (names.has(phase.name)) throw usage(`${where(index)}: there are two phases ${phase.name}`, 'Name each once.')
+    names.add(phase.name)
+    const before = plan.phases[index - 1]
+    if (before !== undefined && phase.percentage < before.percentage) {
+      throw usage(
+        `${where(index)}: ${phase.name} has ${phase.percentage} % after ${before.percentage} % in ${before.name}`,
+        'Shares only grow; going back is what trips and rollback are for.',
+      )
+    }
+    if (phase.soakMs < plan.evidence.intervalMs)
+      throw usage(
+        `${where(index)}: ${phase.name} soaks for less than one interval`,
+        'Make the soak longer, or the interval shorter.',
+      )
+    if (phase.percentage === 0 && phase.gates.some(({ target }) => target.subject === 'candidate'))
+      throw usage(
+        `${where(index)}: nobody is on the new path in ${phase.name}`,
+        'Gates of a phase with 0 % are about baseline.',
+      )
+    if (phase.percentage === 100 && phase.gates.some(({ target }) => target.subject === 'baseline'))
+      throw usage(
+        `${where(index)}: nobody is on the old path in ${phase.name}`,
+        'Gates of a phase with 100 % are about candidate.',
+      )
+  }
+}
+
+function checkEvidence({ evidence, trips }: MigrationPlan, place: string): void {
+  if (evidence.windowMs < evidence.intervalMs * evidence.minimumIntervals)
+    throw usage(`${place}: a window holds fewer than minimumIntervals intervals`, 'Make the window longer.')
+  const bad = trips.find(({ target }) => target.measure.kind === 'agents')
+  if (bad !== undefined)
+    throw usage(
+      `the trip "${bad.title}" is about a number of agents`,
+      'Trips are about latency and errors; agents belong in gates.',
+    )
+}

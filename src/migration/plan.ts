@@ -1,0 +1,75 @@
+/**
+ * A migration plan: phases with a share of agents each, what has to be shown before the next begins, and what sends everybody back.
+ *
+ * Bars are targets in the one grammar of the project, over two groups that are watched at the same time: `candidate` is the agents assigned the new
+ * path, `baseline` those on the old one. A gate has to be shown to hold; a trip has to be shown *not* to hold before it acts; `investigate`
+ * is a trip that only tells somebody.
+ */
+import { canonicalSha256 } from '../measurement/canonical-json.ts'
+import type { TargetExpression } from '../statistics/target-expression.ts'
+
+export interface Bar {
+  readonly title: string
+  /** Canonical text of `target`. */
+  readonly expression: string
+  readonly target: TargetExpression
+}
+
+export interface Phase {
+  readonly name: string
+  /** Of agents, 0 … 100. */
+  readonly percentage: number
+  /** Time that has to be observed in the phase, however clear the evidence. */
+  readonly soakMs: number
+  readonly gates: readonly Bar[]
+  /** Somebody has to say yes after the gates have been met. */
+  readonly approval: boolean
+}
+
+export interface EvidenceRules {
+  /** Observations cover so long each. */
+  readonly intervalMs: number
+  /** Error of a promotion, over all looks of a phase and each gate. */
+  readonly promoteAlpha: number
+  /** Error of a rollback, over all looks of a phase and each trip. */
+  readonly rollbackAlpha: number
+  /** A trip also looks at each window by itself, so that what went well for long does not outweigh what goes wrong now. */
+  readonly windowMs: number
+  /** Intervals in which a trip must have seen hits; one stall is no regression. */
+  readonly minimumIntervals: number
+  /** Share of a soak that has to be covered by observations. */
+  readonly coverage: number
+  /** A phase whose gates are not met after so many times its soak waits for a person. */
+  readonly patience: number
+}
+
+export interface CountedTrips {
+  /** Exchanges that were acknowledged and never arrived. */
+  readonly lost: number
+  readonly securityViolations: number
+  /** In a row. */
+  readonly failedHealthChecks: number
+}
+
+export interface MigrationPlan {
+  readonly name: string
+  readonly evidence: EvidenceRules
+  readonly trips: readonly Bar[]
+  readonly counted: CountedTrips
+  readonly investigate: readonly Bar[]
+  readonly phases: readonly Phase[]
+}
+
+/** SHA-256 of everything the plan says, whatever its layout; fixed when a migration starts. */
+export function planSha256(plan: MigrationPlan): string {
+  return canonicalSha256({
+    ...plan,
+    trips: plan.trips.map(barText),
+    investigate: plan.investigate.map(barText),
+    phases: plan.phases.map((phase) => ({ ...phase, gates: phase.gates.map(barText) })),
+  })
+}
+
+function barText({ title, expression }: Bar): { title: string; expression: string } {
+  return { title, expression }
+}

@@ -1,0 +1,226 @@
+/** The state machine: what promotes, what waits, what goes back, and that going back is possible from everywhere. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Migration, type Input } from '../../../src/migration/state-machine.ts'
+import { observation, Played, planOf, type PlantedInterval } from './planted.ts'
+
+const soak = 60
+
+describe('a phase', () => {
+  it('ends after its soak when its gates are met, and not an interval before', () => {
+    const played = new Played()
+    expect(played.intervals(soak - 1)).toEqual([])
+    expect(played.intervals(1)).toEqual([{ kind: 'enter', phase: 'half', percentage: 50 }])
+    expect(played.migration.percentage).toBe(50)
+  })
+
+  it('waits for a person where the plan says so, and goes on with the word', () => {
+    const played = new Played()
+    played.intervals(soak)
+    const [await_] = played.intervals(soak)
+    expect(await_).toMatchObject({ kind: 'awaitApproval', phase: 'half', gates: [{ verdict: 'MET' }] })
+    expect(played.intervals(100)).toEqual([])
+    expect(played.migration.take({ type: 'approved', atMs: played.nowMs })).toEqual([
+      { kind: 'enter', phase: 'all', percentage: 100 },
+    ])
+    expect(played.intervals(soak)).toEqual([{ kind: 'complete' }])
+    expect(played.migration.status).toBe('completed')
+  })
+
+  it.each([
+    ['nothing was delivered', () => ({ due: 0 })],
+    ['as many were slow as are allowed', () => ({ slow: { count: 1, ms: 400 } })],
+    ['too few were delivered', (index: number) => ({ due: index % 10 === 0 ? 1 : 0 })],
+  ] as [string, (index: number) => PlantedInterval][])(
+    'does not end by itself when %s, and is held in the end',
+    (_what, planted) => {
+      const played = new Played()
+      expect(played.intervals(2 * soak - 1, planted).filter(({ kind }) => kind !== 'investigate')).toEqual([])
+      const [hold] = played.intervals(1, planted)
+      expect(hold).toMatchObject({ kind: 'hold', phase: 'canary' })
+      expect(played.migration.status).toBe('held')
+      expect(played.intervals(500)).toEqual([])
+      expect(played.migration.take({ type: 'approved', atMs: played.nowMs })).toEqual([])
+      expect(played.migration.take({ type: 'resumed', atMs: played.nowMs })).toEqual([
+        { kind: 'enter', phase: 'canary', percentage: 5 },
+      ])
+      expect(played.intervals(soak)).toMatchObject([{ kind: 'enter', phase: 'half' }])
+    },
+  )
+
+  it('takes time that was not observed for missing, not for good', () => {
+    const migration = new Migration(planOf())
+    migration.take({ type: 'started', atMs: 0 })
+    const observed = (sequence: number) => migration.take({ type: 'observed', observation: observation(sequence) })
+    for (let sequence = 0; sequence < 30; sequence++) expect(observed(sequence)).toEqual([])
+    // A gap of five minutes: the soak is over, half of it was seen.
+    for (let sequence = 60; sequence < 86; sequence++) expect(observed(sequence), `${sequence}`).toEqual([])
+    expect(observed(86)).toMatchObject([{ kind: 'enter', phase: 'half' }])
+  })
+
+  it('does not count what began before it', () => {
+    const played = new Played()
+    played.intervals(soak)
+    const before = observation(1, { slow: { count: 100, ms: 5000 } }, played.nowMs - 20_000)
+    expect(played.migration.take({ type: 'observed', observation: before })).toEqual([])
+    expect(played.migration.gateReadings()[0]).toMatchObject({ trials: 0, hits: 0 })
+  })
+})
+
+describe('going back', () => {
+  const slow = { slow: { count: 10, ms: 2000 } }
+
+  it('comes with evidence against a trip, after two intervals at least', () => {
+    const played = new Played()
+    expect(played.intervals(1, () => ({ slow: { count: 100, ms: 2000 } }))).toEqual([])
+    expect(played.intervals(1, () => slow)).toMatchObject([
+      {
+        kind: 'rollBack',
+        reasons: ['candidate.delivery.p99 <= 1000ms: shown not to hold (candidate.delivery.p99 <= 1000ms)'],
+      },
+    ])
+    expect([played.migration.status, played.migration.percentage, played.migration.phase]).toEqual([
+      'rolledBack',
+      0,
+      null,
+    ])
+    expect(played.intervals(10, () => slow)).toEqual([])
+  })
+
+  it('does not come from one stall, however bad', () => {
+    const played = new Played()
+    played.intervals(20)
+    expect(
+      played.intervals(1, () => ({ slow: { count: 60, ms: 9000 } })).filter(({ kind }) => kind === 'rollBack'),
+    ).toEqual([])
+    expect(played.intervals(30).filter(({ kind }) => kind === 'rollBack')).toEqual([])
+  })
+
+  it('does not wait for what went well before to be outweighed', () => {
+    const long = planOf().phases.map((phase) => ({ ...phase, soakMs: 1e9 }))
+    const played = new Played({ ...planOf(), phases: long })
+    played.intervals(20_000)
+    const started = played.nowMs
+    played.intervals(60, () => slow)
+    const back = played.decisions.find(({ decision }) => decision.kind === 'rollBack')
+    expect(((back?.after ?? Infinity) + 1) * 10_000 - started).toBeLessThanOrEqual(120_000)
+  })
+
+  it.each([
+    ['one exchange was acknowledged and lost', { lost: 1 }, 1, /1 acknowledged and lost/],
+    ['one security violation', { securityViolations: 1 }, 1, /1 security violations/],
+    ['three health checks failed in a row', { healthy: false }, 3, /3 health checks failed in a row/],
+  ])('comes at once when %s', (_what, planted, intervals, reason) => {
+    const played = new Played()
+    played.intervals(5)
+    if (intervals > 1) expect(played.intervals(intervals - 1, () => planted)).toEqual([])
+    const [back] = played.intervals(1, () => planted)
+    expect(back).toMatchObject({ kind: 'rollBack', reasons: [expect.stringMatching(reason)] })
+  })
+
+  it('does not come from health checks that fail now and then', () => {
+    const played = new Played()
+    expect(
+      played.intervals(50, (index) => ({ healthy: index % 3 !== 0 })).filter(({ kind }) => kind === 'rollBack'),
+    ).toEqual([])
+  })
+
+  it.each([
+    ['while it is paused', (played: Played) => void played.migration.take({ type: 'paused', atMs: 0 })],
+    ['while somebody is asked', (played: Played) => void played.intervals(2 * soak)],
+    ['while it is held', (played: Played) => void played.intervals(2 * soak, () => ({ due: 0 }))],
+    [
+      'after the last phase',
+      (played: Played) => {
+        played.intervals(2 * soak)
+        played.migration.take({ type: 'approved', atMs: played.nowMs })
+        played.intervals(soak)
+        expect(played.migration.status).toBe('completed')
+      },
+    ],
+  ])('comes %s too', (_what, bring) => {
+    const played = new Played()
+    bring(played)
+    played.intervals(40, () => slow)
+    expect(played.kinds().at(-1)).toBe('rollBack')
+    expect(played.migration.status).toBe('rolledBack')
+  })
+
+  it('comes by word, from everywhere', () => {
+    for (const intervals of [0, 10, soak, 2 * soak, 3 * soak]) {
+      const played = new Played()
+      played.intervals(intervals)
+      expect(played.migration.take({ type: 'rollbackAsked', atMs: 0, reason: 'ada: no' })).toEqual([
+        { kind: 'rollBack', reasons: ['ada: no'] },
+      ])
+    }
+  })
+
+  it('is told of before, once a phase', () => {
+    const played = new Played()
+    const told = played.intervals(40, () => ({ slow: { count: 4, ms: 600 } }))
+    expect(told.map(({ kind }) => kind)).toEqual(['investigate'])
+  })
+})
+
+describe('whatever comes in', () => {
+  const planted = fc.record(
+    {
+      due: fc.nat(200),
+      failed: fc.nat(3),
+      slow: fc.record({ count: fc.nat(20), ms: fc.constantFrom(0, 400, 700, 2000) }),
+      lost: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
+      healthy: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  )
+  const step = fc.oneof(
+    { weight: 20, arbitrary: fc.tuple(fc.constant('intervals' as const), fc.integer({ min: 1, max: 70 }), planted) },
+    { weight: 2, arbitrary: fc.constantFrom(['approved'] as const, ['paused'] as const, ['resumed'] as const) },
+  )
+
+  it('shares grow by one phase at a time, nothing is promoted while paused, and what has gone back stays', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (script) => {
+        const plan = planOf()
+        const migration = new Migration(plan)
+        migration.take({ type: 'started', atMs: 0 })
+        let phase = 0
+        let sequence = 0
+        const inputs: Input[] = [{ type: 'started', atMs: 0 }]
+        const take = (input: Input): void => {
+          const [wasPaused, was] = [migration.paused, migration.status]
+          inputs.push(input)
+          for (const decision of migration.take(input)) {
+            expect(was).not.toBe('rolledBack')
+            if (decision.kind !== 'enter') continue
+            const next = plan.phases.findIndex(({ name }) => name === decision.phase)
+            expect(next === phase + 1 || (next === phase && was === 'held')).toBe(true)
+            expect(wasPaused && input.type !== 'resumed').toBe(false)
+            phase = next
+          }
+        }
+        for (const [type, count, each] of script) {
+          if (type !== 'intervals') take({ type, atMs: sequence * 10_000 })
+          else
+            for (let index = 0; index < count; index++) {
+              const { due = 100, failed = 0 } = each
+              take({
+                type: 'observed',
+                observation: observation(sequence++, { ...each, due, failed: Math.min(due, failed) }),
+              })
+            }
+        }
+        // Played again, it comes to the same.
+        const again = new Migration(plan)
+        for (const input of inputs) again.take(input)
+        expect([again.status, again.percentage, again.paused]).toEqual([
+          migration.status,
+          migration.percentage,
+          migration.paused,
+        ])
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
