@@ -9,7 +9,17 @@ import { findServerKey, readAuthorities } from './server-files.ts'
 
 export const defaultBridgeUrl = 'http://127.0.0.1:8765'
 
-export async function openAdminClient(flags: BridgeFlagValues): Promise<AdminClient> {
+/** Speaks to the bridge that flags name, and hangs up. */
+export async function withBridge<T>(flags: BridgeFlagValues, speak: (client: AdminClient) => Promise<T>): Promise<T> {
+  const client = await openAdminClient(flags)
+  try {
+    return await speak(client)
+  } finally {
+    await client.close()
+  }
+}
+
+async function openAdminClient(flags: BridgeFlagValues): Promise<AdminClient> {
   const adminKey = findServerKey('admin', flags['admin-key-file'])
   if (adminKey === null) {
     throw new LighthouseError('USAGE', 'no admin key was given', {

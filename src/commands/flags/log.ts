@@ -16,17 +16,12 @@ export default class FlagsLog extends BaseCommand {
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(FlagsLog)
-    const { openAdminClient } = await import('../../configuration/admin-target.ts')
-    const client = await openAdminClient(flags)
-    try {
-      const history = await client.history()
-      if (!this.jsonEnabled()) {
-        const { renderFlagHistory } = await import('../../reports/flags-text.ts')
-        process.stdout.write(renderFlagHistory(history, this.terminalStyle))
-      }
-      return history
-    } finally {
-      await client.close()
+    const { withBridge } = await import('../../configuration/admin-target.ts')
+    const history = await withBridge(flags, (client) => client.history())
+    if (!this.jsonEnabled()) {
+      const { renderFlagHistory } = await import('../../reports/flags-text.ts')
+      process.stdout.write(renderFlagHistory(history, this.terminalStyle))
     }
+    return history
   }
 }

@@ -1,7 +1,7 @@
 /** `lighthouse flags set`: changes flags of a bridge, with a name and a reason that stay in its log. */
 import { boolean } from '@oclif/core/flags'
 import { bridgeFlags } from '../../admin-flags.ts'
-import { BaseCommand } from '../../base-command.ts'
+import { BridgeCommand } from '../../bridge-command.ts'
 import { environmentName, numberFlag, textFlag } from '../../configuration/flags.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 
@@ -19,7 +19,7 @@ function onOrOff(name: string, summary: string) {
 
 const names = (text: string): string => text
 
-export default class FlagsSet extends BaseCommand {
+export default class FlagsSet extends BridgeCommand {
   static override summary = 'Change flags of a bridge; what is not named stays'
 
   static override description = `The change is written to the bridge's log before it counts. Agents that it concerns hear of it within a second and move at random times within the drain.
@@ -67,19 +67,12 @@ Of two changes at once one is refused.`
         suggestions: ['Say who makes it and why: --actor ada --reason "canary".'],
       })
     }
-    const { changeOf, openAdminClient } = await import('../../configuration/admin-target.ts')
+    const { changeOf, withBridge } = await import('../../configuration/admin-target.ts')
     const change = changeOf(flags)
-    const client = await openAdminClient(flags)
-    try {
+    const status = await withBridge(flags, async (client) => {
       await client.change(change, actor, reason)
-      const status = await client.status()
-      if (!this.jsonEnabled()) {
-        const { renderFlags } = await import('../../reports/flags-text.ts')
-        process.stdout.write(renderFlags(status, this.terminalStyle))
-      }
-      return status
-    } finally {
-      await client.close()
-    }
+      return client.status()
+    })
+    return this.showFlags(status)
   }
 }

@@ -1,8 +1,8 @@
 /** `lighthouse flags show`: the flags of a bridge and where its agents are. */
 import { bridgeFlags } from '../../admin-flags.ts'
-import { BaseCommand } from '../../base-command.ts'
+import { BridgeCommand } from '../../bridge-command.ts'
 
-export default class FlagsShow extends BaseCommand {
+export default class FlagsShow extends BridgeCommand {
   static override summary = 'Show the flags of a bridge, and how many agents are where'
 
   static override examples = [
@@ -14,17 +14,7 @@ export default class FlagsShow extends BaseCommand {
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(FlagsShow)
-    const { openAdminClient } = await import('../../configuration/admin-target.ts')
-    const client = await openAdminClient(flags)
-    try {
-      const status = await client.status()
-      if (!this.jsonEnabled()) {
-        const { renderFlags } = await import('../../reports/flags-text.ts')
-        process.stdout.write(renderFlags(status, this.terminalStyle))
-      }
-      return status
-    } finally {
-      await client.close()
-    }
+    const { withBridge } = await import('../../configuration/admin-target.ts')
+    return this.showFlags(await withBridge(flags, (client) => client.status()))
   }
 }

@@ -121,6 +121,44 @@ describe('legs', () => {
   })
 })
 
+describe('another kind of channel', () => {
+  it('is told of by the server, with an acknowledgement like any other frame', () => {
+    hello()
+    ask(1)
+    told = []
+    link.receive('mode 1 poll 2500 1')
+    link.receive('mode 1 push 0 0')
+    expect(told).toEqual(['acknowledged ask 1', 'advised poll 2500 true', 'advised push 0 false'])
+  })
+
+  it.each(['mode', 'mode 0 sideways 0 1', 'mode 0 poll -1 1', 'mode 0 poll 5'])('is not taken from %j', (frame) => {
+    hello()
+    told = []
+    link.receive(frame)
+    expect(told).toEqual(['broken MALFORMED'])
+  })
+
+  it('counts nonces on where a socket would begin at the floor of the server', () => {
+    const nonces = (): (string | undefined)[] => wire.map((frame) => frame.split(' ')[3])
+    hello()
+    ask(1)
+    link.down()
+    link.useChannel(false)
+    hello()
+    ask(2)
+    expect(nonces()).toEqual(['1', '2', '3'])
+    link.receive('ack 3')
+    // Each frame of such a channel is answered by itself.
+    expect(told.filter((each) => each.startsWith('acknowledged'))).toEqual([])
+    link.taken(2)
+    link.down()
+    link.useChannel(true)
+    hello(1)
+    expect(nonces()).toEqual(['1', '2', '3', '2'])
+    expect(told.filter((each) => each.startsWith('acknowledged'))).toEqual(['acknowledged ask 1'])
+  })
+})
+
 describe('the inbox', () => {
   beforeEach(() => {
     hello()
