@@ -3,10 +3,11 @@
  *
  * A bar on a quantile is one on a share: P99 < 300 ms says that fewer than 1 in 100 take longer, and what never arrived took longer than any
  * bound. Both directions are judged by e-processes (statistics/e-process.ts), since a migration looks after every interval and stops when it
- * likes. For a gate, intervals that scatter more than independent exchanges would make its evidence worth less by φ; a trip takes
- * no such discount, but wants hits in several intervals, since one stall is no regression.
+ * likes. Exchanges that miss a bar come together, of which an e-process over single exchanges knows nothing: for a gate, counts are divided by the largest
+ * dispersion φ seen between blocks of several lengths; for a trip, the worst intervals are left out, since one stall is no regression. Both are
+ * approximate.
  */
-import { EProcess, type Side } from '../statistics/e-process.ts'
+import { EProcess } from '../statistics/e-process.ts'
 import { boundOf, durationOf, quantileOf } from '../statistics/target-expression.ts'
 import type { Observation, ObservedGroup } from './observation.ts'
 import type { Bar, EvidenceRules } from './plan.ts'
@@ -48,54 +49,101 @@ function hitsOf(bar: Bar, group: ObservedGroup): number {
     : group.failed
 }
 
-/** Dispersion of hits between intervals, from running sums (proportion.ts has it from cells). */
+/** Dispersion of hits between blocks of one length, from running sums (proportion.ts has it from cells). */
 class Dispersion {
-  private intervals = 0
+  private readonly blockMs: number
+  private blocks = 0
   private trials = 0
   private hits = 0
   private squares = 0
+  private endsMs = -Infinity
+  private blockTrials = 0
+  private blockHits = 0
 
-  add(hits: number, trials: number): void {
-    if (trials === 0) return
-    this.intervals++
-    this.trials += trials
-    this.hits += hits
-    this.squares += (hits * hits) / trials
+  constructor(blockMs: number) {
+    this.blockMs = blockMs
   }
 
-  /** Never below 1. */
+  add(hits: number, trials: number, fromMs: number): void {
+    if (fromMs >= this.endsMs) {
+      this.closeBlock()
+      this.endsMs = fromMs + this.blockMs
+    }
+    this.blockHits += hits
+    this.blockTrials += trials
+  }
+
+  private closeBlock(): void {
+    if (this.blockTrials > 0) {
+      this.blocks++
+      this.trials += this.blockTrials
+      this.hits += this.blockHits
+      this.squares += this.blockHits ** 2 / this.blockTrials
+    }
+    this.blockHits = 0
+    this.blockTrials = 0
+  }
+
+  /** Of whole blocks; never below 1. */
   phi(): number {
     const p = this.hits / this.trials
-    if (this.intervals < 2 || !(p > 0 && p < 1)) return 1
+    if (this.blocks < 2 || !(p > 0 && p < 1)) return 1
     // Σ(s − np)²/n = Σ s²/n − p Σ s.
     const chiSquare = (this.squares - p * this.hits) / (p * (1 - p))
-    return Math.max(1, chiSquare / (this.intervals - 1))
+    return Math.max(1, chiSquare / (this.blocks - 1))
   }
 }
 
+/**
+ * Lengths of blocks, as multiples of the interval: an interval alone sees only what is shorter than itself, and no dispersion larger
+ * than the trials in it. The longest is an hour of intervals of ten seconds.
+ */
+const blockIntervals = [1, 30, 180, 360]
+
 export class GateEvidence {
   readonly bar: Bar
-  private readonly rules: EvidenceRules
-  private readonly dispersion = new Dispersion()
+  private readonly alpha: number
+  /** Null for a number of agents. */
+  private readonly below: EProcess | null
+  private readonly above: EProcess | null
+  private readonly dispersions: readonly Dispersion[]
+  private largestPhi = 1
   private coveredMs = 0
   private trials = 0
   private hits = 0
-  private fewestAgents = Infinity
+  /** Of the time that the bar names, or of the last interval. */
+  private heads: { readonly toMs: number; readonly agents: number }[] = []
 
-  constructor(bar: Bar, rules: EvidenceRules) {
+  /** `alpha`: error of a promotion by this attempt at the phase. */
+  constructor(bar: Bar, rules: EvidenceRules, alpha: number) {
     this.bar = bar
-    this.rules = rules
+    this.alpha = alpha
+    const isShare = bar.target.measure.kind !== 'agents'
+    this.below = isShare ? new EProcess(allowedShare(bar), 'below') : null
+    this.above = isShare ? new EProcess(allowedShare(bar), 'above') : null
+    this.dispersions = blockIntervals.map((count) => new Dispersion(count * rules.intervalMs))
   }
 
   add(observation: Observation): void {
     const group = groupOf(this.bar, observation)
+    if (this.bar.target.measure.kind === 'agents') return this.addHeads(group, observation)
+    // Time in which nothing came to an end shows nothing.
+    if (group.due === 0) return
     this.coveredMs += observation.toMs - observation.fromMs
-    this.fewestAgents = Math.min(this.fewestAgents, group.agents)
-    if (this.bar.target.measure.kind === 'agents') return
     const hits = hitsOf(this.bar, group)
     this.trials += group.due
     this.hits += hits
-    this.dispersion.add(hits, group.due)
+    for (const each of this.dispersions) {
+      each.add(hits, group.due, observation.fromMs)
+      // What was once seen to come together is not believed to have stopped.
+      this.largestPhi = Math.max(this.largestPhi, each.phi())
+    }
+  }
+
+  private addHeads({ agents }: ObservedGroup, { fromMs, toMs }: Observation): void {
+    this.coveredMs += toMs - fromMs
+    const sinceMs = toMs - (durationOf(this.bar.target) ?? 0)
+    this.heads = [...this.heads.filter((each) => each.toMs > sinceMs && sinceMs < fromMs), { toMs, agents }]
   }
 
   private missingMs(): number {
@@ -106,13 +154,15 @@ export class GateEvidence {
   isMet(): boolean {
     if (this.missingMs() > 0) return false
     if (this.bar.target.measure.kind === 'agents') return this.readAgents(0).verdict === 'MET'
-    return this.evidence('below', this.dispersion.phi()).reaches(this.rules.promoteAlpha)
+    const [hits, trials] = [this.hits / this.largestPhi, this.trials / this.largestPhi]
+    return this.below?.reachesAt(this.alpha, hits, trials) === true
   }
 
-  private evidence(side: Side, phi: number): EProcess {
-    const process = new EProcess(allowedShare(this.bar), side)
-    process.add(this.hits / phi, this.trials / phi)
-    return process
+  /** Counts divided by what they are worth. */
+  private evidence(process: EProcess | null): { log: number; reaches: boolean } {
+    const [hits, trials] = [this.hits / this.largestPhi, this.trials / this.largestPhi]
+    if (process === null) return { log: 0, reaches: false }
+    return { log: process.logAt(hits, trials), reaches: process.reachesAt(this.alpha, hits, trials) }
   }
 
   read(): BarReading {
@@ -121,32 +171,32 @@ export class GateEvidence {
   }
 
   private readAgents(missingMs: number): BarReading {
-    const { bar, fewestAgents } = this
-    const seen = Number.isFinite(fewestAgents)
-    const met = seen && fewestAgents >= boundOf(bar.target)
-    const reason = seen ? `${fewestAgents} agents at the fewest` : 'nothing was observed yet'
-    const verdict = !seen || missingMs > 0 ? 'NOT_DEMONSTRATED' : met ? 'MET' : 'NOT_MET'
+    const { bar, heads } = this
+    const fewest = Math.min(...heads.map(({ agents }) => agents))
+    const bound = boundOf(bar.target)
+    const met = heads.length > 0 && (bar.target.comparator === '>' ? fewest > bound : fewest >= bound)
+    const reason = heads.length > 0 ? `${fewest} agents` : 'nothing was observed yet'
+    const verdict = heads.length === 0 || missingMs > 0 ? 'NOT_DEMONSTRATED' : met ? 'MET' : 'NOT_MET'
     const none = { logFor: null, logAgainst: null, phi: 1 }
     return { bar, verdict, trials: 0, hits: 0, ...none, forecastMs: met ? missingMs : null, reason }
   }
 
   private readShare(missingMs: number): BarReading {
-    const { bar, trials, hits } = this
-    const phi = this.dispersion.phi()
-    const [below, above] = [this.evidence('below', phi), this.evidence('above', phi)]
-    const shown = below.reaches(this.rules.promoteAlpha)
-    const refuted = above.reaches(this.rules.promoteAlpha)
-    const forecastMs = this.forecast(below, phi, missingMs)
-    const verdict = refuted ? 'NOT_MET' : shown && missingMs === 0 ? 'MET' : 'NOT_DEMONSTRATED'
-    const counts = { trials, hits, phi, logFor: below.logValue(), logAgainst: above.logValue() }
-    return { bar, verdict, ...counts, forecastMs, reason: reasonOf(shown, refuted, missingMs, trials) }
+    const { bar, trials, hits, largestPhi: phi } = this
+    const [below, above] = [this.evidence(this.below), this.evidence(this.above)]
+    const forecastMs = this.forecast(phi, missingMs)
+    const verdict = above.reaches ? 'NOT_MET' : below.reaches && missingMs === 0 ? 'MET' : 'NOT_DEMONSTRATED'
+    const counts = { trials, hits, phi, logFor: below.log, logAgainst: above.log }
+    return { bar, verdict, ...counts, forecastMs, reason: reasonOf(below.reaches, above.reaches, missingMs, trials) }
   }
 
   /** As many trials a second as so far, and as many hits among them, with half a hit more so that none is not never. */
-  private forecast(below: EProcess, phi: number, missingMs: number): number | null {
+  private forecast(phi: number, missingMs: number): number | null {
     if (this.trials === 0 || this.coveredMs === 0) return null
     const rate = (this.hits + 0.5) / (this.trials + 1)
-    const needed = below.trialsNeeded(rate, this.rules.promoteAlpha, farthestTrials)
+    const below = new EProcess(allowedShare(this.bar), 'below')
+    below.add(this.hits / phi, this.trials / phi)
+    const needed = below.trialsNeeded(rate, this.alpha, farthestTrials)
     if (needed === null) return null
     return Math.max(missingMs, (needed * phi * this.coveredMs) / this.trials)
   }
@@ -164,7 +214,7 @@ export class TripEvidence {
   readonly bar: Bar
   private readonly rules: EvidenceRules
   private readonly alpha: number
-  private phase: Scope
+  private readonly phase: Scope
   private window: Scope
   private windows = 1
   private windowEndsMs: number
@@ -174,8 +224,8 @@ export class TripEvidence {
     this.bar = bar
     this.rules = rules
     this.alpha = alpha
-    this.phase = new Scope(allowedShare(bar))
-    this.window = new Scope(allowedShare(bar))
+    this.phase = new Scope(allowedShare(bar), rules.minimumIntervals)
+    this.window = new Scope(allowedShare(bar), rules.minimumIntervals)
     this.windowEndsMs = fromMs + rules.windowMs
   }
 
@@ -183,7 +233,7 @@ export class TripEvidence {
     const group = groupOf(this.bar, observation)
     const hits = hitsOf(this.bar, group)
     if (observation.fromMs >= this.windowEndsMs) {
-      this.window = new Scope(allowedShare(this.bar))
+      this.window = new Scope(allowedShare(this.bar), this.rules.minimumIntervals)
       this.windows++
       this.windowEndsMs = observation.fromMs + this.rules.windowMs
     }
@@ -194,37 +244,68 @@ export class TripEvidence {
   /** Half of the error is for the phase as a whole, half for all its windows together, however many: Σ 6/(π²k²) = 1. */
   fires(): boolean {
     const half = this.alpha / 2
-    const ofWindow = (half * 6) / (Math.PI * this.windows) ** 2
-    return (
-      this.phase.reaches(half, this.rules.minimumIntervals) ||
-      this.window.reaches(ofWindow, this.rules.minimumIntervals)
-    )
+    return this.phase.reaches(half) || this.window.reaches(shareOf(half, this.windows))
   }
 
   read(): BarReading {
-    const { process } = this.phase
+    const { trials, hits } = this.phase
     const verdict = this.fires() ? 'NOT_MET' : 'NOT_DEMONSTRATED'
     const reason = verdict === 'NOT_MET' ? 'the evidence is against it' : 'nothing speaks against it enough to act'
-    const counts = { trials: process.trials, hits: process.hits, phi: 1 }
-    const logAgainst = Math.max(process.logValue(), this.window.process.logValue())
-    return { bar: this.bar, verdict, ...counts, logFor: null, logAgainst, forecastMs: null, reason }
+    const logAgainst = Math.max(this.phase.logValue(), this.window.logValue())
+    return { bar: this.bar, verdict, trials, hits, phi: 1, logFor: null, logAgainst, forecastMs: null, reason }
   }
 }
 
-class Scope {
-  readonly process: EProcess
-  private intervalsWithHits = 0
+/** The part of `alpha` that the `k`-th of endlessly many tries has, k from 1: 6/(π²k²), which add up to 1. */
+export function shareOf(alpha: number, k: number): number {
+  return (alpha * 6) / (Math.PI * k) ** 2
+}
 
-  constructor(p0: number) {
+/** Counts of several intervals, of which the worst are left out: what is left has to speak against the bar by itself. */
+class Scope {
+  trials = 0
+  hits = 0
+  private readonly process: EProcess
+  private readonly leftOut: number
+  /** The intervals with the most hits beyond what is allowed, the worst first. */
+  private worst: { readonly hits: number; readonly trials: number }[] = []
+
+  constructor(p0: number, minimumIntervals: number) {
     this.process = new EProcess(p0, 'above')
+    this.leftOut = minimumIntervals - 1
   }
 
   add(hits: number, trials: number): void {
-    this.process.add(hits, trials)
-    if (hits > 0) this.intervalsWithHits++
+    this.hits += hits
+    this.trials += trials
+    const beyond = (each: { hits: number; trials: number }): number => each.hits - this.process.p0 * each.trials
+    const last = this.worst.at(-1)
+    if (
+      this.leftOut === 0 ||
+      (this.worst.length === this.leftOut && last !== undefined && beyond(last) >= beyond({ hits, trials }))
+    )
+      return
+    this.worst = [...this.worst, { hits, trials }].toSorted((a, b) => beyond(b) - beyond(a)).slice(0, this.leftOut)
   }
 
-  reaches(alpha: number, minimumIntervals: number): boolean {
-    return this.intervalsWithHits >= minimumIntervals && this.process.reaches(alpha)
+  private left(): { readonly hits: number; readonly trials: number } {
+    let { hits, trials } = this
+    for (const each of this.worst) {
+      hits -= each.hits
+      trials -= each.trials
+    }
+    return { hits, trials }
+  }
+
+  logValue(): number {
+    const { hits, trials } = this.left()
+    return this.process.logAt(hits, trials)
+  }
+
+  reaches(alpha: number): boolean {
+    // Leaving out the worst leaves no more hits than there are, so what is few enough with them is so without.
+    if (this.hits <= this.process.p0 * this.trials) return false
+    const { hits, trials } = this.left()
+    return this.process.reachesAt(alpha, hits, trials)
   }
 }

@@ -8,8 +8,17 @@ import { z } from 'zod'
 import { parseDeclaration, readDeclarationText, usage } from '../measurement/declaration-file.ts'
 import { oneLine } from '../measurement/targets-file.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { boundOf, parseTarget, printTarget, type TargetExpression } from '../statistics/target-expression.ts'
+import {
+  boundOf,
+  durationOf,
+  parseTarget,
+  printTarget,
+  type TargetExpression,
+} from '../statistics/target-expression.ts'
 import type { Bar, MigrationPlan, Phase } from './plan.ts'
+
+/** Beyond it there is too little room above for evidence that it is exceeded. */
+const highestErrorRate = 0.5
 
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const longestMs = 365 * unitMs.d
@@ -27,7 +36,11 @@ const barShape = z.union([oneLine(200), z.strictObject({ title: oneLine(80).opti
 const alpha = z.number().gt(0).max(0.1)
 const phaseShape = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be small letters, digits and hyphens'),
-  percentage: z.number().min(0).max(100),
+  percentage: z
+    .number()
+    .min(0)
+    .max(100)
+    .refine((value) => Number(value.toFixed(2)) === value, 'must be in steps of 0.01'),
   soak: duration,
   gates: z.array(barShape).max(20).default([]),
   approval: z.boolean().default(false),
@@ -109,8 +122,16 @@ function readBar(entry: z.infer<typeof barShape>, place: string): Bar {
       'Use delivery.p50 … delivery.p999, errorRate or agents, of candidate or baseline.',
     )
   }
-  if (kind === 'errorRate' && boundOf(target) === 0)
+  const bound = boundOf(target)
+  if (kind === 'errorRate' && bound === 0)
     throw usage(`${place}: no number of observations shows a rate of zero`, 'Write a bound above zero, such as 0.1%.')
+  if (kind === 'errorRate' && bound >= highestErrorRate)
+    throw usage(
+      `${place}: an error rate of ${bound * 100} % is no bar`,
+      `Write a bound below ${highestErrorRate * 100} %.`,
+    )
+  if (kind === 'latency' && bound === 0)
+    throw usage(`${place}: nothing takes no time at all`, 'Write a bound above zero, such as 300ms.')
   const expression = printTarget(target)
   return { title: (typeof entry === 'string' ? null : entry.title) ?? expression, expression, target }
 }
@@ -132,6 +153,20 @@ function checkPhases(plan: MigrationPlan, where: (index: number) => string): voi
         `${where(index)}: ${phase.name} soaks for less than one interval`,
         'Make the soak longer, or the interval shorter.',
       )
+    const longest = phase.gates.find(({ target }) => (durationOf(target) ?? 0) > phase.soakMs * plan.evidence.patience)
+    if (longest !== undefined)
+      throw usage(
+        `${where(index)}: "${longest.title}" asks for more time than ${phase.name} is ever granted`,
+        'Make the soak longer.',
+      )
+    if (
+      phase.percentage > 0 &&
+      !phase.gates.some(({ target }) => target.subject === 'candidate' && target.measure.kind !== 'agents')
+    )
+      throw usage(
+        `${where(index)}: nothing about how the new path does ends ${phase.name}`,
+        'Give it a gate such as candidate.delivery.p99 < 300ms.',
+      )
     if (phase.percentage === 0 && phase.gates.some(({ target }) => target.subject === 'candidate'))
       throw usage(
         `${where(index)}: nobody is on the new path in ${phase.name}`,
@@ -145,13 +180,33 @@ function checkPhases(plan: MigrationPlan, where: (index: number) => string): voi
   }
 }
 
-function checkEvidence({ evidence, trips }: MigrationPlan, place: string): void {
+function checkEvidence({ evidence, trips, investigate, phases }: MigrationPlan, place: string): void {
   if (evidence.windowMs < evidence.intervalMs * evidence.minimumIntervals)
     throw usage(`${place}: a window holds fewer than minimumIntervals intervals`, 'Make the window longer.')
-  const bad = trips.find(({ target }) => target.measure.kind === 'agents')
-  if (bad !== undefined)
+  for (const { title, target } of [...trips, ...investigate]) {
+    if (target.measure.kind === 'agents')
+      throw usage(
+        `the trip "${title}" is about a number of agents`,
+        'Trips are about latency and errors; agents belong in gates.',
+      )
+    if (target.subject !== 'candidate')
+      throw usage(`the trip "${title}" is about the old path`, 'Going back helps the new path alone: write candidate.')
+    if (target.over !== null)
+      throw usage(`the trip "${title}" names a time`, 'Trips look all the time; leave "over" out.')
+  }
+  if (phases.every(({ percentage }) => percentage === 0))
+    throw usage('no phase puts anybody on the new path', 'Add one.')
+  for (const trip of trips) for (const { gates } of phases) for (const gate of gates) checkTighter(trip, gate)
+}
+
+/** A trip that a system meeting its gate would set off. */
+function checkTighter(trip: Bar, gate: Bar): void {
+  const [one, other] = [trip.target.measure, gate.target.measure]
+  if (gate.target.subject !== 'candidate' || one.kind !== other.kind) return
+  if (one.kind === 'latency' && other.kind === 'latency' && one.quantile !== other.quantile) return
+  if (boundOf(trip.target) < boundOf(gate.target))
     throw usage(
-      `the trip "${bad.title}" is about a number of agents`,
-      'Trips are about latency and errors; agents belong in gates.',
+      `the trip "${trip.title}" is tighter than the gate "${gate.title}"`,
+      'A trip is wider than what promotes.',
     )
 }

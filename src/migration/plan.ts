@@ -35,7 +35,7 @@ export interface EvidenceRules {
   readonly rollbackAlpha: number
   /** A trip also looks at each window by itself, so that what went well for long does not outweigh what goes wrong now. */
   readonly windowMs: number
-  /** Intervals in which a trip must have seen hits; one stall is no regression. */
+  /** A trip acts on what is left when one interval less than these, the worst, are left out; one stall is no regression. */
   readonly minimumIntervals: number
   /** Share of a soak that has to be covered by observations. */
   readonly coverage: number

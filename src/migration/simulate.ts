@@ -3,8 +3,8 @@
  * quality is planted.
  *
  * What is played is the state machine that runs migrations, fed with counts drawn from a seed. An engine is described by the share of its deliveries
- * that miss each bar, as a multiple of what the bar allows: 1 is the boundary, where an engine is as good as bad can be. Stalls put the misses of an hour into
- * one interval. Counts are binomial, so exchanges of one interval are independent unless a scenario says otherwise; the real ones are
+ * that miss each bar, as a multiple of what the bar allows: 1 is the boundary, where an engine is as good as bad can be. Stalls put the misses of several
+ * intervals into one. Counts are binomial, so exchanges of one interval are independent unless a scenario says otherwise; the real ones are
  * less so, and the plan's rules for that (φ, several intervals) are played as they are.
  */
 import type { Scenario, ScenarioResult } from '../measurement/simulation-document.ts'

@@ -1,8 +1,8 @@
 /**
  * The simulation of a plan as it is published: which engines are planted, and which goals their ends must show.
  *
- * An engine at the very bound of every bar is the worst case of both errors at once: it may not be promoted, and it may not be sent back. Regressions are those
- * of the bar that sends back: 1.5, 3 and 10 of 100 deliveries where it allows one.
+ * The worst case of a promotion is one bar at its bound and all others excellent, since every gate has to be wrong for it; that of going back an engine at the bound of
+ * its trip. Regressions are those of the bar that sends back: 1.5, 3 and 10 of 100 deliveries where it allows one. All is said of one phase, and of one attempt at it.
  */
 import type {
   ScenarioResult,
@@ -26,13 +26,28 @@ const scenario = (name: string, factors: Partial<Scenario>): Scenario => ({
 })
 
 export const good = scenario('good', {})
-export const boundary = scenario('at the bound', { gateFactor: 1, tripFactor: 1, errorFactor: 1 })
-export const stalls = scenario('good, with stalls', { tripFactor: 0.5, clustering: 3 })
+/** Half of what is allowed on average, all of it in one of so many intervals: a stall every half minute, and every five minutes. */
+export const shortStalls = scenario('good, a stall in 3 intervals', { tripFactor: 0.5, clustering: 3 })
+export const longStalls = scenario('good, a stall in 30 intervals', { tripFactor: 0.5, clustering: 30 })
+/** One bar at its bound and all else excellent: the easiest way to be promoted wrongly. */
+export const latencyBound = scenario('latency at its gate', { gateFactor: 1 })
+export const errorBound = scenario('errors at their gate', { gateFactor: 0.2, errorFactor: 1 })
+export const stalledBound = scenario('latency at its gate, with stalls', { gateFactor: 1, clustering: 3 })
+export const tripBound = scenario('latency at its trip', { gateFactor: 1, tripFactor: 1 })
 export const regressions = [1.5, 3, 10].map((factor) =>
   scenario(`${factor} times too many`, { gateFactor: factor, tripFactor: factor }),
 )
 export const late = scenario('10 times, from half-time on', { gateFactor: 10, tripFactor: 10, onset: 0.5 })
-export const scenarios: readonly Scenario[] = [good, stalls, boundary, ...regressions, late]
+const atTheirGates = [latencyBound, errorBound, stalledBound]
+export const scenarios: readonly Scenario[] = [
+  good,
+  shortStalls,
+  longStalls,
+  ...atTheirGates,
+  tripBound,
+  ...regressions,
+  late,
+]
 
 export interface SimulationInputs {
   readonly plan: MigrationPlan
@@ -95,23 +110,24 @@ const mostRolledBack = 0.001
 const mostExchanges = 100
 
 function goalsOf(results: readonly ScenarioResult[], phase: Phase): SimulationGoal[] {
-  const of = (name: string): ScenarioResult | undefined => results.find((result) => result.scenario.name === name)
-  const worst = of(boundary.name)
-  const fine = of(good.name)
-  const worse = of(regressions.at(-1)?.name ?? '')
-  if (worst === undefined || fine === undefined || worse === undefined) return []
-  const rolledBackAtMost = Math.max(fine.rolledBackAtMost, worst.rolledBackAtMost)
+  const of = ({ name }: Scenario): ScenarioResult[] => results.filter((result) => result.scenario.name === name)
+  const bounds = atTheirGates.flatMap(of)
+  const fine = [good, shortStalls, tripBound].flatMap(of)
+  const [worse] = regressions.slice(-1).flatMap(of)
+  if (bounds.length === 0 || fine.length === 0 || worse === undefined) return []
+  const promoted = bounds.toSorted((a, b) => b.promotedAtMost - a.promotedAtMost)[0] ?? worse
+  const sentBack = fine.toSorted((a, b) => b.rolledBackAtMost - a.rolledBackAtMost)[0] ?? worse
   const exchanges = worse.medianExchangesToRollback
   return [
     {
-      title: `An engine at the bound of its gates is promoted out of ${phase.name} at most once in 100`,
-      found: `${worst.promoted} of ${worst.runs}, at most ${percent(worst.promotedAtMost)}`,
-      shown: worst.promotedAtMost <= mostPromoted,
+      title: `An engine at the bound of a gate is promoted out of ${phase.name} at most once in 100`,
+      found: `${promoted.scenario.name}: ${promoted.promoted} of ${promoted.runs}, at most ${percent(promoted.promotedAtMost)}`,
+      shown: promoted.promotedAtMost <= mostPromoted,
     },
     {
-      title: `An engine that meets its trips, if only just, is sent back in ${phase.name} at most once in 1,000`,
-      found: `${fine.rolledBack} of ${fine.runs} good ones and ${worst.rolledBack} of ${worst.runs} at the bound, at most ${percent(rolledBackAtMost)}`,
-      shown: rolledBackAtMost <= mostRolledBack,
+      title: `An engine that is good, stalls now and then, or only just meets its trip, is sent back in ${phase.name} at most once in 1,000`,
+      found: `${sentBack.scenario.name}: ${sentBack.rolledBack} of ${sentBack.runs}, at most ${percent(sentBack.rolledBackAtMost)}`,
+      shown: sentBack.rolledBackAtMost <= mostRolledBack,
     },
     {
       title: `An engine that misses its trip ten times too often is sent back within ${mostExchanges} exchanges, in half of all cases`,

@@ -1,11 +1,12 @@
 /**
  * The migration as a state machine without I/O: what happened goes in, what is to be done comes out.
  *
- * It is deterministic, so a journal of what went in brings it back to where it was. Trips are looked at with every observation, in whatever state: while somebody
+ * It is deterministic, so a journal of what went in brings it back to where it was. Its time is that of observations, so no other clock can disagree with it; whoever
+ * watches gives it one an interval, with `healthy: false` when the system says nothing. Trips are looked at with every observation, in whatever state: while somebody
  * is asked for approval, while paused, and after the last phase. Only promotion waits; going back never does.
  */
-import { GateEvidence, TripEvidence, type BarReading } from './evidence.ts'
-import type { Observation } from './observation.ts'
+import { GateEvidence, shareOf, TripEvidence, type BarReading } from './evidence.ts'
+import { groupOfPhase, isCredible, type Observation } from './observation.ts'
 import type { MigrationPlan, Phase } from './plan.ts'
 
 export type Status =
@@ -30,6 +31,8 @@ export type Input =
 export type Decision =
   | { readonly kind: 'enter'; readonly phase: string; readonly percentage: number }
   | { readonly kind: 'awaitApproval'; readonly phase: string; readonly gates: readonly BarReading[] }
+  /** Gates that were met are met no longer, so nobody is asked any more. */
+  | { readonly kind: 'withdrawQuestion'; readonly phase: string; readonly gates: readonly BarReading[] }
   | { readonly kind: 'hold'; readonly phase: string; readonly gates: readonly BarReading[] }
   | { readonly kind: 'investigate'; readonly reasons: readonly string[] }
   | { readonly kind: 'rollBack'; readonly reasons: readonly string[] }
@@ -40,8 +43,12 @@ export class Migration {
   private current: Status = 'soaking'
   private phaseIndex = -1
   private isPaused = false
+  /** Attempts at the present phase; each has its own part of the errors that the plan allows. */
+  private attempt = 1
   private enteredMs = 0
   private observedMs = 0
+  private lastSequence = -1
+  private lastToMs = 0
   private gates: GateEvidence[] = []
   private trips: TripEvidence[] = []
   private investigations: TripEvidence[] = []
@@ -83,24 +90,30 @@ export class Migration {
   /** What is to be done now, in order. What makes no sense in the present state changes nothing. */
   take(input: Input): Decision[] {
     if (this.current === 'rolledBack') return []
-    if (input.type === 'started') return this.phaseIndex === -1 ? this.enter(0, input.atMs) : []
+    if (input.type === 'started') return this.phaseIndex === -1 ? this.start(input.atMs) : []
     if (this.phaseIndex === -1) return []
     switch (input.type) {
       case 'observed':
         return this.observe(input.observation)
       case 'approved':
-        return this.current === 'awaitingApproval' && !this.isPaused ? this.promote(input.atMs) : []
+        return this.current === 'awaitingApproval' && !this.isPaused ? this.promote(this.lastToMs) : []
       case 'paused':
         this.isPaused = true
         return []
       case 'resumed':
-        return this.resume(input.atMs)
+        return this.resume()
       case 'rollbackAsked':
         return this.rollBack([input.reason])
     }
   }
 
+  private start(atMs: number): Decision[] {
+    this.lastToMs = atMs
+    return this.enter(0, atMs)
+  }
+
   private enter(index: number, atMs: number): Decision[] {
+    this.attempt = index === this.phaseIndex ? this.attempt + 1 : 1
     const phase = this.plan.phases[index]
     if (phase === undefined) {
       this.current = 'completed'
@@ -111,27 +124,34 @@ export class Migration {
     this.phaseIndex = index
     this.enteredMs = atMs
     this.observedMs = 0
-    this.gates = phase.gates.map((bar) => new GateEvidence(bar, evidence))
+    const promoteAlpha = shareOf(evidence.promoteAlpha, this.attempt)
+    const rollbackAlpha = shareOf(evidence.rollbackAlpha, this.attempt)
+    this.gates = phase.gates.map((bar) => new GateEvidence(bar, evidence, promoteAlpha))
     // Trips share the error that the plan allows a phase.
-    this.trips = trips.map((bar) => new TripEvidence(bar, evidence, evidence.rollbackAlpha / trips.length, atMs))
+    this.trips = trips.map((bar) => new TripEvidence(bar, evidence, rollbackAlpha / trips.length, atMs))
     this.investigations = investigate.map(
-      (bar) => new TripEvidence(bar, evidence, evidence.promoteAlpha / investigate.length, atMs),
+      (bar) => new TripEvidence(bar, evidence, promoteAlpha / investigate.length, atMs),
     )
     this.told.clear()
     return [{ kind: 'enter', phase: phase.name, percentage: phase.percentage }]
   }
 
   private observe(observation: Observation): Decision[] {
-    // What began before the phase did is of another share.
-    const inPhase = observation.fromMs >= this.enteredMs
+    if (!isCredible(observation, this.lastSequence, this.lastToMs, this.plan.evidence.intervalMs)) return []
+    this.lastSequence = observation.sequence
+    this.lastToMs = observation.toMs
+    for (const each of [...this.trips, ...this.investigations]) each.add(observation)
+    // The share of the phase takes an interval to come about; what began before is of another.
+    const inPhase = observation.fromMs >= this.enteredMs + this.plan.evidence.intervalMs || this.phaseIndex === 0
     if (inPhase) {
-      this.observedMs += observation.toMs - observation.fromMs
-      for (const each of [...this.gates, ...this.trips, ...this.investigations]) each.add(observation)
+      if (groupOfPhase(this.plan.phases[this.phaseIndex], observation).due > 0)
+        this.observedMs += observation.toMs - observation.fromMs
+      for (const gate of this.gates) gate.add(observation)
     }
     const reasons = this.tripped(observation)
     if (reasons.length > 0) return this.rollBack(reasons)
     const decisions = this.investigated()
-    if (this.isPaused || !inPhase || this.current !== 'soaking') return decisions
+    if (!inPhase || (this.current !== 'soaking' && this.current !== 'awaitingApproval')) return decisions
     return [...decisions, ...this.judgePhase(observation.toMs)]
   }
 
@@ -169,6 +189,12 @@ export class Migration {
     const elapsedMs = nowMs - this.enteredMs
     if (elapsedMs < phase.soakMs) return []
     const shown = this.observedMs >= phase.soakMs * coverage && this.gates.every((gate) => gate.isMet())
+    if (this.current === 'awaitingApproval') {
+      if (shown) return []
+      this.current = 'soaking'
+      return [{ kind: 'withdrawQuestion', phase: phase.name, gates: this.gateReadings() }]
+    }
+    if (this.isPaused) return []
     if (shown && !phase.approval) return this.promote(nowMs)
     if (shown) {
       this.current = 'awaitingApproval'
@@ -184,9 +210,9 @@ export class Migration {
   }
 
   /** A phase that was held begins anew: its evidence did not suffice, and more of the same would not be another. */
-  private resume(atMs: number): Decision[] {
+  private resume(): Decision[] {
     this.isPaused = false
-    return this.current === 'held' ? this.enter(this.phaseIndex, atMs) : []
+    return this.current === 'held' ? this.enter(this.phaseIndex, this.lastToMs) : []
   }
 
   private rollBack(reasons: readonly string[]): Decision[] {

@@ -95,7 +95,7 @@ export function renderSimulation(document: SimulationDocument, style: TerminalSt
           text: 'Shares with their one-sided 95 % bounds (Clopper-Pearson). Until: the median from the moment it went bad to the rollback.',
         },
         {
-          text: `Bad and good are multiples of what each bar allows, planted evenly or, with stalls, in one of three intervals. Observations come every ${lasting(intervalMs)}, so no rollback is quicker.`,
+          text: `Shares that miss are planted as multiples of what each bar allows, evenly or, with stalls, all in one of so many intervals. Observations come every ${lasting(intervalMs)}, so no rollback is quicker.`,
         },
         { text: `Seed ${seed}; the same seed draws the same runs.` },
       ],

@@ -55,15 +55,25 @@ export class EProcess {
 
   /** Natural logarithm of the value; 0 before the first trial. */
   logValue(): number {
-    return logMixture(this.hitLogs, this.missLogs, this.hitCount, this.trialCount - this.hitCount)
+    return this.logAt(this.hitCount, this.trialCount)
+  }
+
+  /** The value that other counts would have. */
+  logAt(hits: number, trials: number): number {
+    return logMixture(this.hitLogs, this.missLogs, hits, trials - hits)
   }
 
   /** Whether the evidence has been that strong now: error at most `alpha` over all looks together. */
   reaches(alpha: number): boolean {
+    return this.reachesAt(alpha, this.hitCount, this.trialCount)
+  }
+
+  /** Whether other counts would. */
+  reachesAt(alpha: number, hits: number, trials: number): boolean {
     // With as many hits as p₀ would have, no θ on the far side is likelier than p₀, so that nothing need be computed.
-    const expected = this.p0 * this.trialCount
-    if (this.side === 'above' ? this.hitCount <= expected : this.hitCount >= expected) return false
-    return this.logValue() >= -Math.log(alpha)
+    const expected = this.p0 * trials
+    if (this.side === 'above' ? hits <= expected : hits >= expected) return false
+    return this.logAt(hits, trials) >= -Math.log(alpha)
   }
 
   /**
@@ -98,15 +108,17 @@ function grid(p0: number, side: Side): number[] {
   return Array.from({ length: gridSize }, (_, index) => from * (to / from) ** (index / (gridSize - 1)))
 }
 
+const logs = new Float64Array(gridSize)
+
 /** ln of the mean of exp(hits·a + misses·b), without overflow. */
 function logMixture(hitLogs: readonly number[], missLogs: readonly number[], hits: number, misses: number): number {
   let largest = -Infinity
-  const logs = hitLogs.map((hitLog, index) => {
-    const value = hits * hitLog + misses * (missLogs[index] ?? 0)
-    largest = Math.max(largest, value)
-    return value
-  })
+  for (let index = 0; index < gridSize; index++) {
+    const value = hits * (hitLogs[index] ?? 0) + misses * (missLogs[index] ?? 0)
+    logs[index] = value
+    if (value > largest) largest = value
+  }
   let sum = 0
   for (const value of logs) sum += Math.exp(value - largest)
-  return largest + Math.log(sum / logs.length)
+  return largest + Math.log(sum / gridSize)
 }

@@ -31,7 +31,7 @@ it('simulates a plan, with an exit code that says whether its goals were shown',
   expect(document.scenarios.map(({ promoted, rolledBack, held }) => promoted + rolledBack + held)).toEqual(
     document.scenarios.map(() => 20),
   )
-  expect(few.stderr).toMatch(/7 of 7: 10 times, from half-time on: of 20 runs/)
+  expect(few.stderr).toMatch(/11 of 11: 10 times, from half-time on: of 20 runs/)
   const again = await sandbox.run('migrate', 'simulate', 'quick', '--runs', '20', '--rate', '1000', '--json')
   expect(again.stdout).toBe(few.stdout)
   const text = await sandbox.run('migrate', 'simulate', 'quick', '--runs', '20', '--rate', '1000', '--quiet')

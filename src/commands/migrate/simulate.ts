@@ -31,7 +31,7 @@ export default class MigrateSimulate extends BaseCommand {
     ),
     rate: numberFlag(
       'rate',
-      { summary: 'Deliveries per second of all agents (default 50)', example: '200', group },
+      { summary: 'Deliveries per second of all agents (default 20)', example: '200', group },
       { min: 0.001, max: 1e6 },
     ),
     agents: wholeFlag('agents', { summary: 'Agents (default 10000)', example: '1000', group }, { min: 1, max: 1e9 }),
@@ -50,7 +50,7 @@ export default class MigrateSimulate extends BaseCommand {
     const { simulatePlan } = await import('../../migration/simulation.ts')
     const document = await simulatePlan({
       plan: readPlanFile(planFile(args.file)),
-      load: { agents: flags.agents ?? 10_000, perSecond: flags.rate ?? 50 },
+      load: { agents: flags.agents ?? 10_000, perSecond: flags.rate ?? 20 },
       runs: flags.runs ?? 3000,
       seed: flags.seed ?? 'simulation',
       onScenario: ({ scenario, runs, promoted, rolledBack, held }, index, of) =>

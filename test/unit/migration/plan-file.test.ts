@@ -72,6 +72,7 @@ phases:
   - name: two
     percentage: 25
     soak: 1h
+    gates: [candidate.errorRate < 1%]
 `
   it.each([
     ['with a share that shrinks', base.replace('percentage: 25', 'percentage: 1'), /p\.yaml:7: two has 1 % after 5 %/],
@@ -96,15 +97,44 @@ phases:
     ['with a gate about nobody', base.replace('percentage: 5', 'percentage: 0'), /nobody is on the new path in one/],
     [
       'with a gate about the old path when all have left it',
-      base.replace(
-        'percentage: 25\n    soak: 1h',
-        'percentage: 100\n    soak: 1h\n    gates: [baseline.errorRate < 1%]',
-      ),
+      base
+        .replace('percentage: 25', 'percentage: 100')
+        .replace('[candidate.errorRate < 1%]', '[candidate.errorRate < 1%, baseline.errorRate < 1%]'),
       /nobody is on the old path in two/,
     ],
     ['with a trip about a number of agents', `${base}trips: [candidate.agents >= 10]\n`, /is about a number of agents/],
+    [
+      'with an investigation about a number of agents',
+      `${base}investigate: [candidate.agents >= 10]\n`,
+      /is about a number of agents/,
+    ],
+    ['with a trip about the old path', `${base}trips: [baseline.errorRate <= 5%]\n`, /is about the old path/],
+    ['with a trip that names a time', `${base}trips: [candidate.errorRate <= 5% over 48h]\n`, /names a time/],
+    [
+      'with a trip tighter than a gate',
+      `${base}trips: [candidate.delivery.p99 <= 100ms]\n`,
+      /is tighter than the gate/,
+    ],
+    [
+      'with a gate that asks for more time than it is granted',
+      base.replace('< 300ms', '< 300ms over 48h'),
+      /asks for more time than one is ever granted/,
+    ],
+    [
+      'with a phase that nothing about the new path ends',
+      base.replace('[candidate.errorRate < 1%]', '[candidate.agents >= 5]'),
+      /nothing about how the new path does ends two/,
+    ],
+    [
+      'with nobody on the new path',
+      'name: p\nphases: [{ name: a, percentage: 0, soak: 1h }]\n',
+      /no phase puts anybody on the new path/,
+    ],
+    ['with an error rate of 95 %', base.replace('< 1%', '< 95%'), /an error rate of 95 % is no bar/],
+    ['with a latency of nothing', base.replace('300ms', '0ms'), /nothing takes no time at all/],
+    ['with a share finer than flags have', base.replace('percentage: 25', 'percentage: 25.001'), /steps of 0\.01/],
     ['with a window of one interval', `${base}evidence: { window: 10s }\n`, /a window holds fewer than/],
-    ['with an error that allows anything', `${base}evidence: { promoteAlpha: 0.5 }\n`, /p\.yaml:10/],
+    ['with an error that allows anything', `${base}evidence: { promoteAlpha: 0.5 }\n`, /p\.yaml:11/],
     ['with a key that is misspelt', base.replace('percentage: 25', 'percentag: 25'), /unknown key "percentag"/],
     ['with a duration that is none', base.replace('soak: 1h', 'soak: soon'), /must be a duration/],
     ['without phases', 'name: p\nphases: []\n', /phases/],

@@ -33,6 +33,7 @@ phases:
     soak: 10m
     gates:
       - candidate.agents >= 100
+      - candidate.delivery.p99 < 300ms
 ${text}`,
     'planted.yaml',
   )

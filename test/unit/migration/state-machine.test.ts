@@ -67,6 +67,62 @@ describe('a phase', () => {
   })
 })
 
+describe('what is no evidence', () => {
+  it('is time in which nothing came to an end', () => {
+    const played = new Played()
+    played.intervals(40)
+    expect(played.intervals(2 * soak - 41, () => ({ due: 0 }))).toEqual([])
+    expect(played.intervals(1, () => ({ due: 0 }))).toMatchObject([{ kind: 'hold' }])
+  })
+
+  it.each([
+    ['one that was given before', observation(3)],
+    ['one that overlaps the last', observation(9, {}, 15_000)],
+    ['one that ends before it begins', { ...observation(9), toMs: 10 }],
+    ['one longer than any interval', { ...observation(9), toMs: 1e9 }],
+    ['one without an end', { ...observation(9), toMs: NaN }],
+    ['one that lost no number', { ...observation(9), lost: NaN }],
+    ['one in which more failed than were due', observation(9, { due: 5, failed: 6 })],
+  ])('is %s', (_what, odd) => {
+    const migration = new Migration(planOf())
+    migration.take({ type: 'started', atMs: 0 })
+    for (let sequence = 0; sequence < 4; sequence++)
+      migration.take({ type: 'observed', observation: observation(sequence) })
+    expect(migration.take({ type: 'observed', observation: odd })).toEqual([])
+    expect(migration.gateReadings()[0]).toMatchObject({ trials: 400 })
+    expect(migration.take({ type: 'observed', observation: observation(10, { lost: 1 }) })).toMatchObject([
+      { kind: 'rollBack' },
+    ])
+  })
+
+  it('is a word that comes after the gates are lost', () => {
+    const played = new Played()
+    played.intervals(2 * soak)
+    expect(played.migration.status).toBe('awaitingApproval')
+    const came = played.intervals(60, () => ({ slow: { count: 5, ms: 400 } }))
+    expect(came.map(({ kind }) => kind)).toContain('withdrawQuestion')
+    expect(played.migration.take({ type: 'approved', atMs: played.nowMs })).toEqual([])
+    expect(played.migration.percentage).toBe(50)
+  })
+
+  it('has to be stronger with each attempt at a phase, so that all attempts together keep its error', () => {
+    const untilPromoted = (played: Played): number => {
+      for (let count = 1; count < 2 * soak; count++)
+        if (played.intervals(1, () => ({ due: 9 })).some(({ kind }) => kind === 'enter')) return count
+      return Infinity
+    }
+    const again = new Played()
+    again.intervals(2 * soak, () => ({ due: 0 }))
+    expect(again.migration.take({ type: 'resumed', atMs: again.nowMs })).toMatchObject([
+      { kind: 'enter', phase: 'canary' },
+    ])
+    // 522 deliveries without a miss show a P99 at 1 %, and at 0.15 % more than 600 are needed.
+    const first = untilPromoted(new Played())
+    expect(first).toBeLessThan(soak + 10)
+    expect(untilPromoted(again)).toBeGreaterThan(first + 5)
+  })
+})
+
 describe('going back', () => {
   const slow = { slow: { count: 10, ms: 2000 } }
 
