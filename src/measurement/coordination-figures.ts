@@ -53,8 +53,11 @@ function readingOf(sample: PatternSample, figure: string, patterns: number): Fig
 }
 
 /** Null when the role was not served, or too seldom to tell. */
-export function trueIndex({ index, indexByChance, exchangesPerAgent }: RoleFairness): number | null {
-  return index === null || indexByChance === null ? null : indexBeyondChance(index, indexByChance, exchangesPerAgent)
+export function trueIndex({ index, indexByChance, exchangesPerAgent, agents, served }: RoleFairness): number | null {
+  if (index === null || indexByChance === null || served === 0) return null
+  const ofServed = indexBeyondChance(index, indexByChance, (exchangesPerAgent * agents) / served, served)
+  // Jain's index of all, of whom some got nothing.
+  return ofServed === null ? null : (ofServed * served) / agents
 }
 
 interface Bounds {

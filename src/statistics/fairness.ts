@@ -48,13 +48,20 @@ export function indexByChance(agents: readonly SampleSums[]): number | null {
 }
 
 /**
- * The index of what agents are truly served, from the index of their means and the one that chance gives: 1 / (1 + CV²) again, CV² the
- * variance between agents by the method of moments of a one-way layout (Searle, Casella, McCulloch, "Variance Components", 1992, §3.6).
- * Means of m samples vary by b + w/m, all samples by b + w, so that b = (CV² of the means − CV² by chance) / (1 − 1/m). 1 where chance
- * alone gives as much. Null for m ≤ 1, where one cannot be told from the other.
+ * The index of what agents are truly served, from the index of their means and the one that chance gives: 1 / (1 + CV²) again, CV² the variance between the
+ * agents, by the method of moments of a one-way layout (Searle, Casella, McCulloch, "Variance Components", 1992, §3.6). With m samples of each of k agents, the variance
+ * of the means is a = b + (w/m)·(k−1)/k on average, and that of all samples, which chance divides by m, is a + w·(m−1)/m; so w = (m·c − a)·m/(m−1), c being CV² by
+ * chance, and b = a − (w/m)·(k−1)/k. 1 where chance alone gives as much. Null for m ≤ 1 or a single agent, where one cannot be told from the other.
  */
-export function indexBeyondChance(index: number, byChance: number, samplesPerAgent: number): number | null {
-  if (!(index > 0) || !(byChance > 0) || !(samplesPerAgent > 1)) return null
-  const between = (1 / index - 1 / byChance) / (1 - 1 / samplesPerAgent)
-  return 1 / (1 + Math.max(0, between))
+export function indexBeyondChance(
+  index: number,
+  byChance: number,
+  samplesPerAgent: number,
+  agents: number,
+): number | null {
+  if (!(index > 0) || !(byChance > 0) || !(samplesPerAgent > 1) || !(agents > 1)) return null
+  const means = 1 / index - 1
+  const chance = 1 / byChance - 1
+  const within = Math.max(0, (samplesPerAgent * chance - means) / (samplesPerAgent - 1))
+  return 1 / (1 + Math.max(0, means - (within * (agents - 1)) / agents))
 }
