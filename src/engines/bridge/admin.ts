@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BridgeObservation } from '../../measurement/bridge-observation.ts'
+import type { FlagRecord } from '../../measurement/flags-document.ts'
 import { isEnrolmentKey as isKey, readBody } from '../elicitation/http-requests.ts'
 import { isJsonObject } from '../elicitation/schema.ts'
 import type { FlagBoard, FlagChange } from './flag-board.ts'
@@ -13,6 +14,7 @@ import { isFlagText, longestActor, longestReason } from './flag-log.ts'
 
 const largestChange = 1_048_576
 const recordsPerAnswer = 500
+const bytesPerAnswer = 4 * 2 ** 20
 
 export interface AdminParts {
   readonly key: string
@@ -55,7 +57,7 @@ export class Admin {
     const from = new URLSearchParams(query).get('from') ?? '0'
     if (!/^\d{1,9}$/.test(from)) return problem(response, 400, 'from is the revision of the first record wanted')
     const { records, salt } = this.parts.board.log
-    json(response, 200, { salt, records: records.slice(Number(from), Number(from) + recordsPerAnswer) })
+    json(response, 200, { salt, records: page(records.slice(Number(from), Number(from) + recordsPerAnswer)) })
   }
 
   private observations(response: ServerResponse, query: string): void {
@@ -81,6 +83,15 @@ export class Admin {
     if ('status' in done) return problem(response, done.status, done.message)
     json(response, 200, stateOf(this.parts.board))
   }
+}
+
+/** As many of the first as fit into an answer, and one at least. */
+function page(records: readonly FlagRecord[]): FlagRecord[] {
+  let bytes = 0
+  return records.filter((record, index) => {
+    bytes += JSON.stringify(record).length
+    return index === 0 || bytes <= bytesPerAnswer
+  })
 }
 
 function stateOf(board: FlagBoard): Record<string, unknown> {

@@ -47,6 +47,7 @@ class BridgeFace implements ServerFace {
     this.board = new FlagBoard(FlagLog.open(flagLogFile(config), clock.wallMs(), options.flags))
     this.advisor = new PathAdvisor({
       board: this.board,
+      clock,
       random: seededRandom(`${this.board.log.salt}/${authority.epoch}`),
       drainPerSecond: options.drainPerSecond,
       agents: () => machine.agents.names,
@@ -62,7 +63,7 @@ class BridgeFace implements ServerFace {
       agents: () => this.assigned(),
       refusals: () => machine.refusals(),
     })
-    this.oldPath = new OldPath(parts, this.board, options, (agent) => this.advisor.adviceFor(agent), this.deliveries)
+    this.oldPath = new OldPath(parts, this.board, options, this.advisor, this.deliveries)
     this.admin =
       config.adminKey === undefined
         ? null
@@ -108,7 +109,7 @@ class BridgeFace implements ServerFace {
   }
 
   admits(agent: string): boolean {
-    return this.board.flags.dualMode || this.board.pathOf(agent) === 'push'
+    return this.board.flags.dualMode || this.advisor.isDraining() || this.board.pathOf(agent) === 'push'
   }
 
   enrolled(agent: string): Readonly<Record<string, unknown>> {
@@ -116,12 +117,11 @@ class BridgeFace implements ServerFace {
     return { path, fallback }
   }
 
-  /** It has left the old path; and if it should not be here, it hears so. */
+  /** It has left the old path, and hears where it belongs: it may have been away when others did. */
   attached(agent: number): void {
     const name = this.parts.machine.agents.nameOf(agent)
     this.oldPath.endPolls(name)
-    const advice = this.advisor.adviceFor(name)
-    if (advice.path === 'poll') this.parts.machine.advise(agent, advice)
+    this.parts.machine.advise(agent, this.advisor.adviceFor(name))
   }
 
   tick(): void {

@@ -1,7 +1,7 @@
 /**
  * When to leave push alone: a circuit breaker after Nygard ("Release It!"), without timers.
  *
- * `closed`: push is used. So many failures within the window open it; `open`: push is not tried until the pause is over; then it is
+ * `closed`: push is used. So many failures in a row, or within the window, open it; `open`: push is not tried until the pause is over; then it is
  * `halfOpen`, and one attempt decides. A pause doubles each time the attempt fails, or push breaks again soon after it.
  */
 export interface BreakerSettings {
@@ -24,6 +24,8 @@ export class CircuitBreaker {
   private readonly settings: BreakerSettings
   /** When the last failures happened, the oldest first. */
   private failedAtMs: number[] = []
+  /** Without one that worked in between: each may take as long as a handshake is waited for. */
+  private inARow = 0
   private opened = false
   private untilMs = 0
   private closedAtMs = -Infinity
@@ -50,7 +52,8 @@ export class CircuitBreaker {
     }
     this.failedAtMs = this.failedAtMs.filter((atMs) => nowMs - atMs < windowMs)
     this.failedAtMs.push(nowMs)
-    if (this.failedAtMs.length < failures) return
+    this.inARow++
+    if (this.inARow < failures && this.failedAtMs.length < failures) return
     if (nowMs - this.closedAtMs > longestPauseMs) this.pauseMs = this.settings.pauseMs
     this.open(nowMs)
   }
@@ -63,6 +66,7 @@ export class CircuitBreaker {
 
   /** Push works. Should it break again soon, the next pause is longer. */
   succeeded(nowMs: number): void {
+    this.inARow = 0
     if (!this.opened) return
     this.opened = false
     this.closedAtMs = nowMs
@@ -73,11 +77,13 @@ export class CircuitBreaker {
   reset(): void {
     this.opened = false
     this.failedAtMs = []
+    this.inARow = 0
   }
 
   private open(nowMs: number): void {
     this.opened = true
     this.untilMs = nowMs + this.pauseMs
     this.failedAtMs = []
+    this.inARow = 0
   }
 }

@@ -89,10 +89,12 @@ export class DualPath implements PathChoice {
     if (transport === this.push) this.of(agent).breaker.succeeded(this.nowMs())
   }
 
-  failed(agent: number, transport: Transport, why: CloseReason): void {
+  failed(agent: number, transport: Transport, why: CloseReason, wasUp: boolean): void {
     const choice = this.of(agent)
-    if (transport !== this.push) choice.breaker.reset()
-    else if (why === 'pathClosed') choice.breaker.trip(this.nowMs())
+    if (transport !== this.push) {
+      // A poll that broke once says nothing; one that cannot be opened says that the server is away.
+      if (!wasUp) choice.breaker.reset()
+    } else if (why === 'pathClosed') choice.breaker.trip(this.nowMs())
     else choice.breaker.failed(this.nowMs())
   }
 

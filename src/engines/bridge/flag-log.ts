@@ -15,7 +15,9 @@ import { isJsonObject } from '../elicitation/schema.ts'
 import { defaultFlags, readFlags } from './flags.ts'
 
 const nothingBefore = '0'.repeat(64)
+/** Beyond it no change is taken; what was written up to there can always be read again. */
 const largestLog = 64 * 2 ** 20
+const largestFile = 2 * largestLog
 export const longestActor = 64
 export const longestReason = 500
 const printable = /^[^\p{Cc}\p{Cs}]+$/u
@@ -40,11 +42,14 @@ export class FlagLog {
   /** From the beginning; never empty. */
   readonly records: FlagRecord[]
   private readonly file: string | null
+  /** Of all lines, a little less than what is on disk: well below what can be read again. */
+  private bytes: number
 
   private constructor(file: string | null, salt: string, records: FlagRecord[]) {
     this.file = file
     this.salt = salt
     this.records = records
+    this.bytes = records.reduce((sum, record) => sum + JSON.stringify(record).length, 0)
   }
 
   /** Opens the log of `file`, or begins it with `initial`; null keeps it in memory. Throws LighthouseError('STORE'). */
@@ -78,6 +83,15 @@ export class FlagLog {
     }
     const text = lineText(unsigned, this.salt)
     const record = { ...unsigned, hash: sha256(text) }
+    this.bytes += text.length + record.hash.length
+    if (this.bytes > largestLog) {
+      this.bytes -= text.length + record.hash.length
+      throw new LighthouseError('STORE', 'The log of flags is full; the change was not made.', {
+        suggestions: [
+          'Stop the server, keep the log elsewhere, and start anew: flags then begin as they are by default.',
+        ],
+      })
+    }
     if (this.file !== null) {
       appendSynced(this.file, `${text.slice(0, -1)},"hash":"${record.hash}"}\n`)
       // The file's own name has to be on disk too.
@@ -91,7 +105,7 @@ export class FlagLog {
 function readLines(file: string): string[] {
   let text: string
   try {
-    if (statSync(file).size > largestLog) throw damaged(file, 0, 'it is too large')
+    if (statSync(file).size > largestFile) throw damaged(file, 0, 'it is larger than this program ever makes it')
     text = readFileSync(file, 'utf8')
   } catch (cause) {
     if (cause instanceof LighthouseError) throw cause

@@ -13,9 +13,9 @@ import { isAgentName, isExchangeId, maxFrameBytes, maxTtlMs } from '../elicitati
 import { isJsonObject } from '../elicitation/schema.ts'
 import { eventTypes, parseObject, Refusal, type EventType } from '../polling/wire.ts'
 
-/** Longest envelope of a frame, for which a body must leave room. */
-const envelopeBytes = 512
-const longestBody = maxFrameBytes - envelopeBytes
+/** Bytes of the shortest envelope besides id and recipient: whatever push would take, the old path takes too. */
+const shortestEnvelope = 24
+const longestBody = maxFrameBytes - shortestEnvelope
 
 export interface PostedRequest {
   readonly verb: 'ask' | 'answer' | 'cancel'
@@ -53,12 +53,12 @@ function ask(data: Readonly<Record<string, unknown>>, id: string, to: string): P
   const { timeout_seconds: seconds, body } = data
   const ttlMs = typeof seconds === 'number' ? Math.ceil(seconds * 1000) : 0
   if (!(ttlMs >= 1 && ttlMs <= maxTtlMs)) return malformed('data.timeout_seconds must be a number of seconds above 0.')
-  return isBody(body) ? { verb: 'ask', request: { id, to, ttlMs, body } } : malformedBody()
+  return isBody(body, id.length + to.length) ? { verb: 'ask', request: { id, to, ttlMs, body } } : malformedBody()
 }
 
 function answer(data: Readonly<Record<string, unknown>>, id: string): PostedRequest | Refusal {
   const { response_type: action, body } = data
-  if (!isBody(body)) return malformedBody()
+  if (!isBody(body, id.length)) return malformedBody()
   // The push side knows the body alone: an event that says one thing and carries another would be two answers.
   if (actionOf(body) !== action) return malformed('data.response_type must be the action of data.body.')
   return { verb: 'answer', request: { id, to: '', ttlMs: 0, body } }
@@ -68,11 +68,11 @@ function malformedBody(): Refusal {
   return malformed(`data.body must be one line of well-formed text of at most ${longestBody} bytes.`)
 }
 
-function isBody(body: unknown): body is string {
+function isBody(body: unknown, namesLength: number): body is string {
   return (
     typeof body === 'string' &&
     body !== '' &&
-    Buffer.byteLength(body) <= longestBody &&
+    Buffer.byteLength(body) + namesLength <= longestBody &&
     !/[\r\n]/.test(body) &&
     body.isWellFormed()
   )

@@ -8,9 +8,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { systemScheduler, type Cancel } from '../../platform/clock.ts'
 import type { EngineStats, RefusalCode } from '../engine.ts'
 import type { DeliveryObserver } from '../elicitation/deliveries.ts'
+import { isAgentName } from '../elicitation/frame-codec.ts'
 import { isEnrolmentKey } from '../elicitation/http-requests.ts'
 import { signBytes } from '../elicitation/frame-mac.ts'
-import type { PathAdvice } from '../elicitation/machine-ports.ts'
+import type { Path, PathAdvice } from '../elicitation/machine-ports.ts'
 import type { ServerParts } from '../elicitation/server-face.ts'
 import { sameText, type VerifiedSession } from '../elicitation/sessions.ts'
 import { bearer, readBody, sendJson, sendRefusal, type BodyBudget } from '../polling/http-answers.ts'
@@ -20,22 +21,29 @@ import { parseEnrolment, parseWait, Refusal, storedAnswerText, waitAnswerText } 
 import type { FlagBoard } from './flag-board.ts'
 import { eventsAfter, readPosted } from './old-path-events.ts'
 import type { BridgeOptions } from './options.ts'
+import type { PathAdvisor } from './path-advice.ts'
 
 const largestRequest = 131_072
 const retryAfterMs = 1000
 export const sessionLifetimeMs = 12 * 3_600_000
 
-/** A poll of an agent that could push, so that it can be ended when the agent is to change its path. */
+/** A poll that is held. One of an agent that could push is ended when the agent is to change its path. */
 interface HeldPoll {
+  readonly keyless: boolean
   readonly cancel: Cancel
   readonly answer: () => void
 }
+
+/** Polls of one agent that are held at once; a client needs one, and those of a connection that it lost are forgotten late. */
+const heldPerAgent = 4
 
 export class OldPath {
   private readonly parts: ServerParts
   private readonly board: FlagBoard
   private readonly options: BridgeOptions
   private readonly adviceFor: (agent: string) => PathAdvice
+  /** Agents are on their way from one path to the other: neither is closed to them yet. */
+  private readonly isDraining: () => boolean
   private readonly loop: WaitLoop
   private readonly arriving: BodyBudget = { bytes: 0 }
   /** Posts by ticket: answered when the machine knows what became of them. */
@@ -44,19 +52,22 @@ export class OldPath {
   private readonly held = new Map<string, Set<HeldPoll>>()
   /** Monotonic; by agent. */
   private readonly polledAtMs = new Map<string, number>()
+  /** The path that each agent that could push was last told of in an answer. */
+  private readonly heard = new Map<string, Path>()
   private closing = false
 
   constructor(
     parts: ServerParts,
     board: FlagBoard,
     options: BridgeOptions,
-    adviceFor: (agent: string) => PathAdvice,
+    advisor: Pick<PathAdvisor, 'adviceFor' | 'isDraining'>,
     deliveries: DeliveryObserver,
   ) {
     this.parts = parts
     this.board = board
     this.options = options
-    this.adviceFor = adviceFor
+    this.adviceFor = (agent) => advisor.adviceFor(agent)
+    this.isDraining = () => advisor.isDraining()
     const { agents } = parts.machine
     const reader = {
       readAfter: (name: string, since: number, limit: number) =>
@@ -105,7 +116,7 @@ export class OldPath {
       this.refuse(response, new Refusal(401, 'INVALID_SESSION', 'The session is missing or not valid.'))
       return null
     }
-    if (!this.board.flags.dualMode && this.board.pathOf(session.agent) === 'push') {
+    if (!this.board.flags.dualMode && this.board.pathOf(session.agent) === 'push' && !this.isDraining()) {
       this.refuse(response, new Refusal(403, 'PATH_CLOSED', 'This agent is assigned push, and has no other path now.'))
       return null
     }
@@ -125,7 +136,7 @@ export class OldPath {
       return
     }
     this.read(request, response, (body) => {
-      const enrolment = parseEnrolment(body)
+      const enrolment = parseEnrolment(body, isName)
       if (enrolment instanceof Refusal) return this.refuse(response, enrolment)
       if (enrolment.agents.some((agent) => machine.agents.intern(agent) < 0))
         return this.refuse(response, new Refusal(503, 'OVERLOADED', 'There is no room for more agents.'), retryAfterMs)
@@ -190,11 +201,13 @@ export class OldPath {
     const session = this.sessionOf(request, response)
     if (session === null) return
     const { agents } = this.parts.machine
-    const wait = parseWait(query, this.options.timeoutMs, maxTimeoutMs)
+    const wait = parseWait(query, this.options.timeoutMs, maxTimeoutMs, isName)
     if (wait instanceof Refusal) return this.refuse(response, wait)
     if (wait.agent !== session.agent)
       return this.refuse(response, new Refusal(403, 'INVALID_SESSION', 'The session is not that of agent_id.'))
     const agent = agents.intern(session.agent)
+    const waitMs = agent < 0 ? 0 : this.parts.machine.spend(agent)
+    if (waitMs > 0) return this.refuse(response, new Refusal(429, 'RATE_LIMIT_EXCEEDED', 'Too many requests.'), waitMs)
     if (agent < 0 || this.loop.held() >= this.options.connections)
       return this.refuse(response, new Refusal(503, 'OVERLOADED', 'Too many polls are held.'), retryAfterMs)
     const inbox = agents.inboxOf(agent)
@@ -204,7 +217,9 @@ export class OldPath {
     }
     agents.acknowledgeInbox(agent, wait.sinceSequence)
     this.polledAtMs.set(session.agent, this.nowMs())
-    this.hold(response, session, wait.sinceSequence, this.closing ? 0 : wait.timeoutMs)
+    // Whoever was between two polls when others heard where they belong hears it now.
+    const hasHeard = session.keyless || this.heard.get(session.agent) === this.board.pathOf(session.agent)
+    this.hold(response, session, wait.sinceSequence, this.closing || !hasHeard ? 0 : wait.timeoutMs)
   }
 
   private hold(response: ServerResponse, session: VerifiedSession, since: number, timeoutMs: number): void {
@@ -222,8 +237,8 @@ export class OldPath {
       onFailure: (error) => this.refuse(response, new Refusal(503, 'OVERLOADED', error.message), retryAfterMs),
     })
     if (response.writableEnded) return
-    poll = { cancel, answer: () => answer([]) }
-    if (!keyless) this.keep(name, poll)
+    poll = { keyless, cancel, answer: () => answer([]) }
+    this.keep(name, poll)
     response.on('close', () => {
       cancel()
       this.letGo(name, poll)
@@ -231,9 +246,14 @@ export class OldPath {
   }
 
   private keep(agent: string, poll: HeldPoll): void {
-    const polls = this.held.get(agent)
-    if (polls === undefined) this.held.set(agent, new Set([poll]))
-    else polls.add(poll)
+    const polls = this.held.get(agent) ?? new Set()
+    this.held.set(agent, polls.add(poll))
+    if (polls.size <= heldPerAgent) return
+    for (const oldest of polls) {
+      oldest.cancel()
+      oldest.answer()
+      return
+    }
   }
 
   private letGo(agent: string, poll: HeldPoll | null): void {
@@ -248,18 +268,19 @@ export class OldPath {
     const polls = this.held.get(agent)
     if (polls === undefined) return false
     // A copy: each leaves the set with its answer.
-    const present = Array.from(polls)
+    const present = Array.from(polls).filter(({ keyless }) => !keyless)
     for (const poll of present) {
       poll.cancel()
       poll.answer()
     }
-    return true
+    return present.length > 0
   }
 
   private extras(name: string, agent: number, keyless: boolean): string {
     const deprecated = this.board.deprecatedSinceMs === null ? '' : ',"deprecated":true'
     if (keyless) return deprecated
     const { path, withinMs, fallback } = this.adviceFor(name)
+    this.heard.set(name, path)
     const { floor, head } = this.parts.machine.agents.inboxOf(agent)
     return `${deprecated},"path":"${path}","switch_within_ms":${Math.ceil(withinMs)},"fallback":${fallback},"floor":${floor},"head":${head}`
   }
@@ -286,6 +307,9 @@ export class OldPath {
     this.loop.release()
   }
 }
+
+/** The grammar of both paths: what one enrols, the other has to understand. */
+const isName = (value: unknown): value is string => typeof value === 'string' && isAgentName(value)
 
 const routes: ReadonlyMap<string, 'GET' | 'POST'> = new Map([
   ['/session/create', 'POST'],

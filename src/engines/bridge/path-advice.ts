@@ -4,6 +4,7 @@
  * Being told and moving are two things. An agent moves at a random time within the drain, which is long enough that no more than
  * `drainPerSecond` agents move in a second; the server tells, the client waits.
  */
+import type { Clock } from '../../platform/clock.ts'
 import { type Random, shuffled } from '../../platform/random.ts'
 import { tickMs, type PathAdvice } from '../elicitation/machine-ports.ts'
 import type { Assignment } from './assignment.ts'
@@ -12,6 +13,9 @@ import type { FlagBoard } from './flag-board.ts'
 /** Agents are told over so many ticks: 0.8 s, so that with the tick under way all have heard within a second. */
 export const tellingTicks = Math.floor(800 / tickMs)
 const shortestDrainMs = 1000
+const tellingMs = 1000
+/** For a client that looks at its path twice a second, and for the way. */
+const lateMs = 1500
 
 export class PathAdvisor {
   private readonly board: FlagBoard
@@ -22,9 +26,12 @@ export class PathAdvisor {
   private waiting: string[] = []
   private perTick = 0
   private drainMs = shortestDrainMs
+  private drainedAtMs = -Infinity
+  private readonly clock: Clock
 
   constructor(parts: {
     board: FlagBoard
+    clock: Clock
     random: Random
     drainPerSecond: number
     /** All that the server knows. */
@@ -32,6 +39,7 @@ export class PathAdvisor {
     tell: (agent: string, advice: PathAdvice) => void
   }) {
     this.board = parts.board
+    this.clock = parts.clock
     this.random = parts.random
     this.drainPerSecond = parts.drainPerSecond
     this.agents = parts.agents
@@ -48,10 +56,16 @@ export class PathAdvisor {
     return { path: this.board.pathOf(agent), withinMs: this.drainMs, fallback: this.board.flags.fallback }
   }
 
+  /** Whether agents that were told may still be on the path that they are leaving. */
+  isDraining(): boolean {
+    return this.clock.nowNs() / 1e6 < this.drainedAtMs
+  }
+
   private changed(before: Assignment, after: Assignment, everybody: boolean): void {
     const agents = this.agents()
     const moving = agents.filter((agent) => before.pathOf(agent) !== after.pathOf(agent))
     this.drainMs = Math.max(shortestDrainMs, (moving.length / this.drainPerSecond) * 1000)
+    if (moving.length > 0) this.drainedAtMs = this.clock.nowNs() / 1e6 + tellingMs + this.drainMs + lateMs
     // Whoever was still to hear of the change before hears of this one instead.
     const concerned = everybody ? agents : new Set([...moving, ...this.waiting])
     this.waiting = shuffled(Array.from(concerned), this.random)

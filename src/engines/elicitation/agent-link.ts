@@ -196,7 +196,10 @@ export class AgentLink {
     for (let skipped = 0; skipped < 3; skipped++) reader.token()
     const nonceFloor = reader.count()
     const cursorFloor = reader.count()
-    if (nonceFloor < 0 || cursorFloor < 0) return this.owner.broken(this, 'MALFORMED')
+    const head = reader.count()
+    if (nonceFloor < 0 || cursorFloor < 0 || head < 0) return this.owner.broken(this, 'MALFORMED')
+    // The store lost its end, as by a power failure: what comes after it has numbers that were seen before, and is new all the same.
+    if (head < this.seen) this.seen = head
     // Frames in order on one connection: the server misses none when each is one above the last, from its floor on. POSTs of
     // the last connection may still be under way, so theirs only grow.
     this.nonce = this.cumulative ? nonceFloor : Math.max(this.nonce, nonceFloor)

@@ -17,6 +17,9 @@ import type { PathChoice } from './path-choice.ts'
 const backoffBaseMs = 50
 const backoffCapMs = 2000
 const attemptsOfFirstConnect = 6
+const probeWithinMs = 10_000
+/** So long after a probe began, the server may still come to hear of it. */
+const ownProbeMs = 30_000
 
 /** What the sessions of a client share. */
 export interface SessionShared {
@@ -44,6 +47,9 @@ export class AgentSession {
   private transport: Transport | null = null
   /** A channel that is opened to see whether it can be. */
   private probe: ClientChannel | null = null
+  private probes = 0
+  private probedAtMs = -Infinity
+  private cancelProbe: Cancel | null = null
   /** Failed attempts since the session was last up. */
   private failures = 0
   private cancelRetry: Cancel | null = null
@@ -78,6 +84,7 @@ export class AgentSession {
   private open(): void {
     const { link, shared } = this
     this.cancelRetry = null
+    this.endProbe()
     if (shared.isClosed() || link.credentials === null) return
     link.heardAtMs = shared.nowMs()
     const transport = shared.paths.transportOf(link.agent)
@@ -125,7 +132,7 @@ export class AgentSession {
     if (shared.isClosed()) return
     if (lost) shared.handlers.onLost(link.agent, reason)
     if (why === 'unauthorised') return this.useNewSession(reason)
-    shared.paths.failed(link.agent, transport, why)
+    shared.paths.failed(link.agent, transport, why, lost)
     // Enrolment says which path the agent has now.
     if (why === 'pathClosed') void this.renewThenRetry()
     else this.retryLater(reason)
@@ -184,15 +191,18 @@ export class AgentSession {
   /** The link cannot go on with this channel; `code` says why. */
   broken(code: string): void {
     if (this.channel === null) return
-    // Another client speaks for this agent now; coming back would only take it away again, in turns.
-    if (code === 'REPLACED') this.cancelRetry = () => undefined
+    // Another client speaks for this agent now; coming back would only take it away again, in turns. Unless it was a probe of our own, late.
+    const isOther = this.shared.nowMs() - this.probedAtMs > ownProbeMs
+    if (code === 'REPLACED' && isOther) this.cancelRetry = () => undefined
     this.channel.terminate()
   }
 
   /** To be called now and then: ends a channel that has died, and changes to another when that is due. */
   housekeep(nowMs: number): void {
-    if (!this.link.up || this.transport === null) return
-    if (nowMs - this.link.heardAtMs > this.transport.deadAfterMs) return this.channel?.terminate()
+    if (this.channel === null || this.transport === null) return
+    // Also of one that was opened and never said hello.
+    if (nowMs - this.link.heardAtMs > this.transport.deadAfterMs) return this.channel.terminate()
+    if (!this.link.up) return
     const todo = this.shared.paths.review(this.link.agent, this.transport)
     if (todo === 'change') this.change()
     else if (todo === 'probe') this.tryPush()
@@ -201,42 +211,52 @@ export class AgentSession {
   private change(): void {
     const { channel } = this
     this.channel = null
+    // From here on the old channel's reports are those of another.
+    this.opens++
     this.link.down()
     channel?.close()
     this.open()
   }
 
+  /** Push works when a server says hello over it: that a connection was taken says nothing of what is behind. */
   private tryPush(): void {
     const { link, shared } = this
     const transport = shared.paths.probed()
     if (this.probe !== null || transport === null || link.credentials === null) return
+    const number = ++this.probes
+    this.probedAtMs = shared.nowMs()
     const done = (works: boolean): void => {
-      const { probe } = this
-      this.probe = null
-      probe?.terminate()
-      if (works) shared.paths.opened(link.agent, transport)
-      else shared.paths.failed(link.agent, transport, 'broken')
-    }
-    let told = false
-    const once = (works: boolean): void => {
-      if (told) return
-      told = true
-      // Not from within `open`, before the channel is known.
-      shared.scheduler.after(0, () => done(works))
+      // Not from within `open`, before the channel is known; and once.
+      shared.scheduler.after(0, () => {
+        if (number !== this.probes || this.probe === null) return
+        this.endProbe()
+        if (works) shared.paths.opened(link.agent, transport)
+        else shared.paths.failed(link.agent, transport, 'broken', false)
+      })
     }
     const ignore = (): void => undefined
-    const events = { message: ignore, taken: ignore, refused: ignore, unanswered: ignore }
+    const events = { opened: ignore, taken: ignore, refused: ignore, unanswered: ignore }
     this.probe = transport.open(link.credentials, link.seen, {
       ...events,
-      opened: () => once(true),
-      closed: () => once(false),
+      message: (frame) => {
+        if (frame.startsWith('hello ')) done(true)
+      },
+      closed: () => done(false),
     })
+    this.cancelProbe = shared.scheduler.after(probeWithinMs, () => done(false))
+  }
+
+  private endProbe(): void {
+    this.cancelProbe?.()
+    this.cancelProbe = null
+    this.probe?.terminate()
+    this.probe = null
   }
 
   /** Resolves when the channel is closed, which is bounded by its own limits. */
   async close(): Promise<void> {
     this.cancelRetry?.()
-    this.probe?.terminate()
+    this.endProbe()
     this.waiting?.reject(new LighthouseError('ENGINE_UNREACHABLE', 'the client was closed while it was connecting'))
     this.waiting = null
     const { channel } = this

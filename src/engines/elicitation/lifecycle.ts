@@ -105,12 +105,19 @@ export class Lifecycle {
     if (known.requester !== requester || known.recipient !== recipient || !known.isQuestion(frame.body))
       return 'CONFLICT'
     if (known.state === 'asking') {
-      known.repeatNonce = frame.nonce
+      this.replaceRepeat(known, requester, frame.nonce)
       return null
     }
     this.acknowledgeNow(requester, frame)
     if (known.state === 'ended') this.outgoing.repeatResult(known, frame.receivedAtNs / 1e6)
     return null
+  }
+
+  /** One repeat shares the fate of the row; an earlier one is sent away, or nobody would ever answer it. */
+  private replaceRepeat(exchange: Exchange, agent: number, nonce: number): void {
+    const { repeatNonce, id } = exchange
+    if (repeatNonce !== 0) this.outgoing.refuse(agent, repeatNonce, id, 'OVERLOADED', this.limits.retryAfterMs)
+    exchange.repeatNonce = nonce
   }
 
   /** For a frame that rests on nothing uncommitted of its own. */
@@ -147,7 +154,7 @@ export class Lifecycle {
     if (exchange.outcome === 'expired') return 'EXPIRED'
     if (exchange.outcome === 'withdrawn') return 'ELICITATION_NOT_FOUND'
     if (!exchange.isAnswer(frame.body)) return 'CONFLICT'
-    if (exchange.state === 'settling') exchange.repeatNonce = frame.nonce
+    if (exchange.state === 'settling') this.replaceRepeat(exchange, recipient, frame.nonce)
     else this.acknowledgeNow(recipient, frame)
     return null
   }

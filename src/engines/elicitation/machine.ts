@@ -137,6 +137,11 @@ export class ElicitationMachine {
     this.admit(agent, verb, frame, receivedAtNs, this.parts.stages.sampleFrame())
   }
 
+  /** One token of the agent's rate limit, for what is no frame: 0, or the milliseconds until there is one. */
+  spend(agent: number): number {
+    return this.buckets.take(agent, this.parts.clock.nowNs())
+  }
+
   /** Checks 2–4, then the rest. `inOrder`: the frame follows all others of its connection, whose acknowledgements are cumulative. */
   private take(
     agent: number,

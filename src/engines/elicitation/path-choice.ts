@@ -17,8 +17,8 @@ export interface PathChoice {
   probed(): Transport | null
   /** A session is up, or a probe could be opened. */
   opened(agent: number, transport: Transport): void
-  /** A channel ended, or could not be opened. */
-  failed(agent: number, transport: Transport, why: CloseReason): void
+  /** A channel ended, or could not be opened: `wasUp` tells which. */
+  failed(agent: number, transport: Transport, why: CloseReason, wasUp: boolean): void
   close(): void
 }
 

@@ -93,15 +93,16 @@ export function parseEvent(bytes: Buffer, sender: string): PostedEvent | Refusal
 /** The agents named by a call of /session/create, or the refusal. */
 export function parseEnrolment(
   bytes: Buffer,
+  isName: (value: unknown) => value is string = isAgentName,
 ): { readonly agents: readonly string[]; readonly bulk: boolean } | Refusal {
   const request = parseObject(bytes)
   if (request instanceof Refusal) return request
   const many = request['agent_ids']
   if (many === undefined) {
     const agent = request['agent_id']
-    return isAgentName(agent) ? { agents: [agent], bulk: false } : malformed('agent_id must be an agent name.')
+    return isName(agent) ? { agents: [agent], bulk: false } : malformed('agent_id must be an agent name.')
   }
-  if (!Array.isArray(many) || many.length < 1 || many.length > maxEnrolments || !many.every(isAgentName)) {
+  if (!Array.isArray(many) || many.length < 1 || many.length > maxEnrolments || !many.every(isName)) {
     return malformed(`agent_ids must be 1 to ${maxEnrolments} agent names.`)
   }
   return { agents: many, bulk: true }
@@ -114,10 +115,15 @@ export interface WaitRequest {
 }
 
 /** The query of /event/wait. Numbers are plain decimals; a timeout above the cap is the cap, as in the original. */
-export function parseWait(query: string, defaultTimeoutMs: number, capMs: number): WaitRequest | Refusal {
+export function parseWait(
+  query: string,
+  defaultTimeoutMs: number,
+  capMs: number,
+  isName: (value: unknown) => value is string = isAgentName,
+): WaitRequest | Refusal {
   const parameters = new URLSearchParams(query)
   const agent = parameters.get('agent_id')
-  if (!isAgentName(agent)) return malformed('agent_id must be an agent name.')
+  if (!isName(agent)) return malformed('agent_id must be an agent name.')
   const since = parameters.get('since_sequence') ?? '0'
   if (!/^\d{1,15}$/.test(since)) return malformed('since_sequence must be a whole number from 0.')
   const timeout = parameters.get('timeout_seconds')

@@ -4,9 +4,12 @@ import { CircuitBreaker } from '../../../src/engines/bridge/circuit-breaker.ts'
 
 const settings = { failures: 3, windowMs: 10_000, pauseMs: 10_000, longestPauseMs: 60_000 }
 
-it('opens after so many failures within the window, not after as many over a longer time', () => {
+it('opens after so many failures within the window, not after as many over a longer time with push working in between', () => {
   const breaker = new CircuitBreaker(settings)
-  for (const atMs of [0, 6000, 12_000, 18_000]) breaker.failed(atMs)
+  for (const atMs of [0, 6000, 12_000, 18_000]) {
+    breaker.failed(atMs)
+    breaker.succeeded(atMs + 1)
+  }
   expect(breaker.state(18_000)).toBe('closed')
   breaker.failed(19_000)
   expect(breaker.state(19_000)).toBe('open')
@@ -57,4 +60,12 @@ it('opens at once when it is told that push will not be let through, and later e
   expect([breaker.state(9999), breaker.state(10_000)]).toEqual(['open', 'halfOpen'])
   breaker.trip(10_000)
   expect([breaker.state(29_999), breaker.state(30_000)]).toEqual(['open', 'halfOpen'])
+})
+
+it('opens after so many attempts in a row, however long each of them took to fail', () => {
+  const breaker = new CircuitBreaker(settings)
+  for (const atMs of [10_050, 20_100]) breaker.failed(atMs)
+  expect(breaker.state(20_100)).toBe('closed')
+  breaker.failed(30_150)
+  expect(breaker.state(30_150)).toBe('open')
 })

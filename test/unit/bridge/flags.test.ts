@@ -169,6 +169,19 @@ describe('the log of flags', () => {
     expect(FlagLog.open(path, 9000).last).toMatchObject({ revision: 3, flags: { percentage: 50 } })
   })
 
+  it('takes no change that would make it longer than it can be read', () => {
+    const list = Array.from({ length: 10_000 }, (_, agent) => `${'long-name-of-an-agent'.repeat(2)}-${agent}`)
+    const log = FlagLog.open(null, 1000)
+    const full = (): void => {
+      for (let change = 0; change < 200; change++) log.write(at(5, { optIn: list, optOut: list }), 'ada', 'all', 2000)
+    }
+    expect(full).toThrow(/is full; the change was not made/)
+    const { revision } = log.last
+    expect(revision).toBeGreaterThan(20)
+    expect(() => log.write(at(5, { optIn: list }), 'ada', 'one more', 3000)).toThrow(/is full/)
+    expect(log.last.revision).toBe(revision)
+  })
+
   it('in memory begins anew each time', () => {
     const one = FlagLog.open(null, 1000, { enabled: true, percentage: 50 })
     expect(one.last).toMatchObject({ revision: 0, flags: { enabled: true, percentage: 50 } })

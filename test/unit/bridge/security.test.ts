@@ -27,6 +27,11 @@ async function push(name: string): Promise<RawAgent> {
   return agent
 }
 
+async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  for (let time = 0; time < 200 && !(await condition()); time++) await new Promise((done) => setTimeout(done, 50))
+  expect(await condition()).toBe(true)
+}
+
 const rows = (): number => server.stats().committedRows
 const refused = (status: number, code: string) => ({ status, body: { error: { code } } })
 const signed = (mac: string) => ({ 'x-lighthouse-signature': mac })
@@ -247,6 +252,67 @@ describe('mixed state', () => {
   })
 })
 
+describe('a greedy agent', () => {
+  it('holds a few polls and no more: the oldest is ended for the newest', async () => {
+    const started = performance.now()
+    const ended: number[] = []
+    const poll = async (index: number): Promise<void> => {
+      const { answer } = await alice.wait(3)
+      expect(answer).toMatchObject({ status: 200, body: { status: 'timeout' } })
+      if (performance.now() - started < 2000) ended.push(index)
+    }
+    const polls = Array.from({ length: 6 }, (_, index) => poll(index))
+    await until(() => ended.length === 2, 'two polls that were ended')
+    expect(server.stats().heldConnections).toBe(4)
+    expect((await bob.wait(0)).answer.status).toBe(200)
+    await Promise.all(polls)
+    expect(ended.length).toBe(2)
+  })
+
+  it('polls within its rate', async () => {
+    await server.close()
+    server = await startBridge({ options: { rateLimit: '1', rateBurst: '5' } })
+    const greedy = await LegacyAgent.enrol(server.url, 'greedy')
+    const statuses: number[] = []
+    for (let poll = 0; poll < 8; poll++) statuses.push((await greedy.wait(0)).answer.status)
+    expect(statuses.slice(0, 5)).toEqual([200, 200, 200, 200, 200])
+    expect(statuses.slice(6)).toEqual([429, 429])
+  })
+
+  it('that posts the same many times at once has an answer to each', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => alice.ask('x:alice:1', 'bob', question)))
+    for (const { status } of answers) expect([200, 503]).toContain(status)
+    expect(answers.some(({ status }) => status === 200)).toBe(true)
+    expect(rows()).toBe(1)
+  })
+})
+
+describe('names and sizes', () => {
+  it('with dots are good on both paths, and hostile ones on neither', async () => {
+    const dotted = await LegacyAgent.enrol(server.url, 'svc.a')
+    expect((await dotted.ask('x:svc.a:1', 'bob', question)).status).toBe(200)
+    expect((await dotted.wait(0)).answer.status).toBe(200)
+    const keyed = await enrolKeyed(server.url, 'svc.b')
+    const poll = new LegacyAgent(server.url, 'svc.b')
+    poll.token = keyed.token
+    expect((await poll.wait(0)).answer.body).toMatchObject({ path: 'poll', floor: 0, head: 0 })
+    for (const name of ['constructor', '__proto__', 'a b'])
+      expect((await alice.post('/session/create', { agent_id: name }, `Bearer ${enrolmentKey}`)).status).toBe(400)
+  })
+
+  it('a body that push takes is taken on the old path too', async () => {
+    const carol = await push('carol')
+    // As long as a frame may be, its signature line with it.
+    const room = 32_768 - Buffer.byteLength(carol.sign('ask', 'x:carol:1 bob 5000', question, 1))
+    const longest = question + ' '.repeat(room)
+    carol.send('ask', 'x:carol:1 bob 5000', longest)
+    await until(() => rows() === 1, 'a row')
+    const old = await LegacyAgent.enrol(server.url, 'carol')
+    expect((await old.ask('x:carol:1', 'bob', longest)).status).toBe(200)
+    expect(rows()).toBe(1)
+  })
+})
+
 describe('the rate limit', () => {
   it('is one for both paths', async () => {
     await server.close()
@@ -358,15 +424,19 @@ describe('the end of the old path', () => {
     expect(answer.headers.get('deprecation')).toMatch(/^@\d{10}$/)
     expect(answer.body).toMatchObject({ deprecated: true })
     await setFlags(server.url, { enabled: true, dualMode: false, optIn: ['alice'] })
+    // Agents are given the time to move.
+    expect((await alice.wait(0)).answer.status).toBe(200)
+    await eventually(async () => (await alice.wait(0)).answer.status === 403)
     expect((await alice.wait(0)).answer).toMatchObject(refused(403, 'PATH_CLOSED'))
     expect((await bob.wait(0)).answer.status).toBe(200)
     const keyed = await enrolKeyed(server.url, 'bob')
     expect(await upgradeStatus(server.url, { authorization: `Bearer ${keyed.token}` })).toBe(403)
     await setFlags(server.url, { legacyOff: true })
+    await eventually(async () => (await bob.wait(0)).answer.status === 410)
     for (const path of ['/event/store', '/session/create'])
       expect(await bob.post(path, {})).toMatchObject(refused(410, 'PATH_CLOSED'))
     expect((await bob.wait(0)).answer).toMatchObject(refused(410, 'PATH_CLOSED'))
-  })
+  }, 30_000)
 
   it.each(['constructor', '/__proto__', '/toString', '/event', '/event/wait/x'])('%s is no path', async (path) => {
     const answer = await fetch(new URL(path, `${server.url}/`), { headers: { authorization: `Bearer ${alice.token}` } })

@@ -186,6 +186,16 @@ describe('the inbox', () => {
     expect(wire.length).toBe(1)
   })
 
+  it('goes on from the end of a store that lost what came after it', () => {
+    for (const sequence of [1, 2, 3]) link.receive(`question 0 ${sequence} r:a1:${sequence} a1 500\n{}`)
+    link.down()
+    told = []
+    hello(0, 0, 2)
+    link.receive('question 0 2 r:a1:2 a1 500\n{}')
+    link.receive('question 0 3 r:a1:7 a1 500\n{}')
+    expect(told).toEqual(['established', 'duplicate ask r:a1:2', 'question r:a1:7 a1 {}'])
+  })
+
   it('passes over a void entry', () => {
     link.receive('void 0 1 r:a1:5')
     link.receive('question 0 2 r:a1:6 a1 900\n{}')
