@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { readPlanFile } from '../../../src/migration/plan-file.ts'
 import { binomial, canaryPhase, playScenario } from '../../../src/migration/simulate.ts'
 import {
+  errorBound,
   good,
   late,
   latencyBound,
@@ -61,6 +62,10 @@ describe('a canary of ten minutes', () => {
     // 1 − 0.05^(1/100).
     expect(promotedAtMost).toBeCloseTo(0.02951, 5)
     expect(await ends(tripBound)).toMatchObject({ promoted: 0, rolledBack: 0 })
+    // Errors at their gate are planted as they are, also where its bound is wider than that on latency.
+    expect((await ends(errorBound)).promoted).toBe(0)
+    const quick = readPlanFile(new URL('../../../fixtures/migration/quick.yaml', import.meta.url).pathname)
+    expect((await ends(errorBound, 50, quick)).promoted).toBe(0)
   })
 
   it('sends back what misses its trip, the sooner the worse it is', async () => {
