@@ -25,7 +25,7 @@ const sizes: Readonly<Record<ProfileName, ProfileSizes>> = {
     settleMs: 40,
     // What is in flight is seen in the load that measures the need of the heap.
     payloads: [],
-    inFlight: { agents: 20, ratePerSecond: 200, durationMs: 1000 },
+    inFlight: { agents: 20, ratePerSecond: 200, durationMs: 500 },
     inFlightRounds: 1,
     caps: [1.2],
     processCaps: [],
