@@ -246,14 +246,6 @@ export class TripEvidence {
     const half = this.alpha / 2
     return this.phase.reaches(half) || this.window.reaches(shareOf(half, this.windows))
   }
-
-  read(): BarReading {
-    const { trials, hits } = this.phase
-    const verdict = this.fires() ? 'NOT_MET' : 'NOT_DEMONSTRATED'
-    const reason = verdict === 'NOT_MET' ? 'the evidence is against it' : 'nothing speaks against it enough to act'
-    const logAgainst = Math.max(this.phase.logValue(), this.window.logValue())
-    return { bar: this.bar, verdict, trials, hits, phi: 1, logFor: null, logAgainst, forecastMs: null, reason }
-  }
 }
 
 /** The part of `alpha` that the `k`-th of endlessly many tries has, k from 1: 6/(π²k²), which add up to 1. */
@@ -295,11 +287,6 @@ class Scope {
       trials -= each.trials
     }
     return { hits, trials }
-  }
-
-  logValue(): number {
-    const { hits, trials } = this.left()
-    return this.process.logAt(hits, trials)
   }
 
   reaches(alpha: number): boolean {

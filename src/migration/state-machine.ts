@@ -23,10 +23,10 @@ export type Status =
 export type Input =
   | { readonly type: 'started'; readonly atMs: number }
   | { readonly type: 'observed'; readonly observation: Observation }
-  | { readonly type: 'approved'; readonly atMs: number }
-  | { readonly type: 'paused'; readonly atMs: number }
-  | { readonly type: 'resumed'; readonly atMs: number }
-  | { readonly type: 'rollbackAsked'; readonly atMs: number; readonly reason: string }
+  | { readonly type: 'approved' }
+  | { readonly type: 'paused' }
+  | { readonly type: 'resumed' }
+  | { readonly type: 'rollbackAsked'; readonly reason: string }
 
 export type Decision =
   | { readonly kind: 'enter'; readonly phase: string; readonly percentage: number }
@@ -81,10 +81,6 @@ export class Migration {
 
   gateReadings(): BarReading[] {
     return this.gates.map((gate) => gate.read())
-  }
-
-  tripReadings(): BarReading[] {
-    return this.trips.map((trip) => trip.read())
   }
 
   /** What is to be done now, in order. What makes no sense in the present state changes nothing. */

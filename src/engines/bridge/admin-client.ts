@@ -4,7 +4,7 @@
 import { Client } from 'undici'
 import type { BridgeStatus, FlagHistory, Flags } from '../../measurement/flags-document.ts'
 import { LighthouseError } from '../../platform/errors.ts'
-import { isJsonObject } from '../elicitation/schema.ts'
+import { isJsonObject, parseJsonObject } from '../elicitation/schema.ts'
 import { readRecords } from './flag-log.ts'
 import { readFlags } from './flags.ts'
 
@@ -106,7 +106,7 @@ export class AdminClient {
     } catch (cause) {
       throw this.unreachable(cause instanceof Error ? cause.message : String(cause), cause)
     }
-    const value = parsed(text)
+    const value = parseJsonObject(text)
     if (status === 200 && value !== null) return value
     if (status === 401) throw this.unreachable('it does not take the admin key')
     if (status === 404) throw this.unreachable('nothing there has flags')
@@ -130,14 +130,5 @@ export class AdminClient {
       cause,
       suggestions: ['Check that "lighthouse serve bridge" runs there, and that address and admin key are its own.'],
     })
-  }
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : null
-  } catch {
-    return null
   }
 }

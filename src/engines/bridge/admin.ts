@@ -7,8 +7,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BridgeObservation } from '../../measurement/bridge-observation.ts'
 import type { FlagRecord } from '../../measurement/flags-document.ts'
-import { isEnrolmentKey as isKey, readBody } from '../elicitation/http-requests.ts'
-import { isJsonObject } from '../elicitation/schema.ts'
+import { isSameKey, readBody } from '../elicitation/http-requests.ts'
+import { parseJsonObject } from '../elicitation/schema.ts'
 import type { FlagBoard, FlagChange } from './flag-board.ts'
 import { isFlagText, longestActor, longestReason } from './flag-log.ts'
 
@@ -36,7 +36,7 @@ export class Admin {
   }
 
   take(request: IncomingMessage, response: ServerResponse, path: string, query: string): void {
-    if (!isKey(this.parts.key, request.headers['x-lighthouse-admin-key'])) {
+    if (!isSameKey(this.parts.key, request.headers['x-lighthouse-admin-key'])) {
       this.parts.denied()
       request.resume()
       return problem(response, 401, 'the admin key is missing or wrong')
@@ -101,13 +101,8 @@ function stateOf(board: FlagBoard): Record<string, unknown> {
 
 /** The change, or what is wrong with its form. */
 function readChange(body: Buffer): FlagChange | string {
-  let value: unknown
-  try {
-    value = JSON.parse(body.toString('utf8'))
-  } catch {
-    return 'the body is not JSON'
-  }
-  if (!isJsonObject(value)) return 'the body is not an object'
+  const value = parseJsonObject(body.toString('utf8'))
+  if (value === null) return 'the body is not an object in JSON'
   const { actor, reason, revision, change } = value
   if (!isFlagText(actor, longestActor))
     return `actor says who changes it, in at most ${longestActor} printable characters`

@@ -38,8 +38,6 @@ class BridgeFace implements ServerFace {
   private readonly oldPath: OldPath
   private readonly admin: Admin | null
   readonly deliveries: Observations
-  /** Of each agent by its index, as long as flags do not change: asking anew for each delivery would be a hash each. */
-  private paths: Path[] = []
 
   constructor(parts: ServerParts, options: BridgeOptions) {
     this.parts = parts
@@ -52,9 +50,6 @@ class BridgeFace implements ServerFace {
       drainPerSecond: options.drainPerSecond,
       agents: () => machine.agents.names,
       tell: (agent, advice) => this.tell(agent, advice),
-    })
-    this.board.listen(() => {
-      this.paths = []
     })
     this.deliveries = new Observations({
       clock,
@@ -86,7 +81,7 @@ class BridgeFace implements ServerFace {
   }
 
   private pathOf(agent: number): Path {
-    return (this.paths[agent] ??= this.board.pathOf(this.parts.machine.agents.nameOf(agent)))
+    return this.board.pathOf(this.parts.machine.agents.nameOf(agent))
   }
 
   private assigned(): Record<Path, number> {

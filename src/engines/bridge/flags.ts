@@ -28,17 +28,13 @@ export function changedFlags(flags: Flags, change: unknown): Flags | string {
   if (!isJsonObject(change)) return 'a change of flags is an object'
   const names = Object.keys(change)
   if (names.length === 0) return 'the change names no flag'
-  const changed: Record<string, unknown> = { ...flags }
   for (const name of names) {
     if (!Object.hasOwn(defaultFlags, name)) return `there is no flag '${name.slice(0, 64)}'`
     const problem = problemOf(name, change[name])
     if (problem !== null) return problem
-    changed[name] = change[name]
   }
-  const flagsAfter = changed as unknown as Flags
-  return flagsAfter.legacyOff && !flagsAfter.enabled
-    ? 'legacyOff without enabled would leave agents no path at all'
-    : flagsAfter
+  const changed: Flags = { ...flags, ...(change as Partial<Flags>) }
+  return changed.legacyOff && !changed.enabled ? 'legacyOff without enabled would leave agents no path at all' : changed
 }
 
 /** What a log or an answer holds, read as strictly as a change; null when it is not a whole set of flags. */

@@ -5,7 +5,7 @@
 import { refusalCodes, type RefusalCode } from '../engine.ts'
 import { macLength, parseCount } from '../elicitation/frame-codec.ts'
 import { paths, type PathAdvice } from '../elicitation/machine-ports.ts'
-import { isJsonObject } from '../elicitation/schema.ts'
+import { isJsonObject, parseJsonObject } from '../elicitation/schema.ts'
 
 export interface PostedFrame {
   readonly nonce: number
@@ -35,17 +35,12 @@ export function postedFrame(frame: string, agent: string): PostedFrame {
     case 'ask':
       return event('elicitation_request', to, { timeout_seconds: Number(ttlMs) / 1000, body })
     case 'answer':
-      return event('elicitation_response', producer, { response_type: actionOf(body), body })
+      return event('elicitation_response', producer, { response_type: parseJsonObject(body)?.['action'], body })
     case 'cancel':
       return event('elicitation_cancelled', producer, { reason: 'withdrawn' })
     default:
       return { nonce, text: null }
   }
-}
-
-function actionOf(body: string): unknown {
-  const value: unknown = JSON.parse(body)
-  return isJsonObject(value) ? value['action'] : undefined
 }
 
 export interface PollAnswer {
@@ -60,7 +55,7 @@ export interface PollAnswer {
 
 /** null when the text is no answer of a bridge to a poll. */
 export function readPollAnswer(text: string, since: number): PollAnswer | null {
-  const answer = parsed(text)
+  const answer = parseJsonObject(text)
   if (answer === null || !Array.isArray(answer['events'])) return null
   const { floor, head, waited_seconds: waited, switch_within_ms: withinMs, fallback } = answer
   const path = paths.find((known) => known === answer['path'])
@@ -111,18 +106,9 @@ export interface PostRefusal {
 
 /** null when the text names no code of this protocol. */
 export function readRefusal(text: string): PostRefusal | null {
-  const error = parsed(text)?.['error']
+  const error = parseJsonObject(text)?.['error']
   if (!isJsonObject(error)) return null
   const code = refusalCodes.find((known) => known === error['code'])
   const wait = error['retry_after_ms']
   return code === undefined ? null : { code, retryAfterMs: typeof wait === 'number' && wait >= 0 ? wait : 0 }
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : null
-  } catch {
-    return null
-  }
 }

@@ -10,7 +10,7 @@ import { isQuestion, type AgentTable } from '../elicitation/agents.ts'
 import { noteHandOver, type DeliveryObserver } from '../elicitation/deliveries.ts'
 import type { Exchange } from '../elicitation/exchange-table.ts'
 import { isAgentName, isExchangeId, maxFrameBytes, maxTtlMs } from '../elicitation/frame-codec.ts'
-import { isJsonObject } from '../elicitation/schema.ts'
+import { isJsonObject, parseJsonObject } from '../elicitation/schema.ts'
 import { eventTypes, parseObject, Refusal, type EventType } from '../polling/wire.ts'
 
 /** Bytes of the shortest envelope besides id and recipient: whatever push would take, the old path takes too. */
@@ -60,7 +60,8 @@ function answer(data: Readonly<Record<string, unknown>>, id: string): PostedRequ
   const { response_type: action, body } = data
   if (!isBody(body, id.length)) return malformedBody()
   // The push side knows the body alone: an event that says one thing and carries another would be two answers.
-  if (actionOf(body) !== action) return malformed('data.response_type must be the action of data.body.')
+  if (parseJsonObject(body)?.['action'] !== action)
+    return malformed('data.response_type must be the action of data.body.')
   return { verb: 'answer', request: { id, to: '', ttlMs: 0, body } }
 }
 
@@ -76,15 +77,6 @@ function isBody(body: unknown, namesLength: number): body is string {
     !/[\r\n]/.test(body) &&
     body.isWellFormed()
   )
-}
-
-function actionOf(body: string): unknown {
-  try {
-    const value: unknown = JSON.parse(body)
-    return isJsonObject(value) ? value['action'] : undefined
-  } catch {
-    return undefined
-  }
 }
 
 const kindOf = (type: EventType): number => eventTypes.indexOf(type)

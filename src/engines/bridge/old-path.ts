@@ -9,7 +9,7 @@ import { systemScheduler, type Cancel } from '../../platform/clock.ts'
 import type { EngineStats, RefusalCode } from '../engine.ts'
 import type { DeliveryObserver } from '../elicitation/deliveries.ts'
 import { isAgentName } from '../elicitation/frame-codec.ts'
-import { isEnrolmentKey } from '../elicitation/http-requests.ts'
+import { isSameKey } from '../elicitation/http-requests.ts'
 import { signBytes } from '../elicitation/frame-mac.ts'
 import type { Path, PathAdvice } from '../elicitation/machine-ports.ts'
 import type { ServerParts } from '../elicitation/server-face.ts'
@@ -131,7 +131,7 @@ export class OldPath {
 
   private enrol(request: IncomingMessage, response: ServerResponse): void {
     const { authority, clock, config, machine } = this.parts
-    if (!isEnrolmentKey(config.enrolmentKey, bearer(request))) {
+    if (!isSameKey(config.enrolmentKey, bearer(request))) {
       this.refuse(response, new Refusal(401, 'INVALID_SESSION', 'The enrolment key is missing or wrong.'))
       return
     }
@@ -264,16 +264,13 @@ export class OldPath {
   }
 
   /** Answers the held polls of an agent that could push, with the path it is assigned. */
-  endPolls(agent: string): boolean {
-    const polls = this.held.get(agent)
-    if (polls === undefined) return false
+  endPolls(agent: string): void {
     // A copy: each leaves the set with its answer.
-    const present = Array.from(polls).filter(({ keyless }) => !keyless)
+    const present = Array.from(this.held.get(agent) ?? []).filter(({ keyless }) => !keyless)
     for (const poll of present) {
       poll.cancel()
       poll.answer()
     }
-    return present.length > 0
   }
 
   private extras(name: string, agent: number, keyless: boolean): string {

@@ -11,7 +11,7 @@ import type { Assignment } from './assignment.ts'
 import type { FlagBoard } from './flag-board.ts'
 
 /** Agents are told over so many ticks: 0.8 s, so that with the tick under way all have heard within a second. */
-export const tellingTicks = Math.floor(800 / tickMs)
+const tellingTicks = Math.floor(800 / tickMs)
 const shortestDrainMs = 1000
 const tellingMs = 1000
 /** For a client that looks at its path twice a second, and for the way. */

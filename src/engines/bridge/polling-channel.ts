@@ -18,8 +18,8 @@ import {
 import type { Credentials } from '../elicitation/enrolment-client.ts'
 import { signText } from '../elicitation/frame-mac.ts'
 import { backoffMs } from '../polling/backoff.ts'
+import { TextRequest } from '../polling/text-request.ts'
 import { postedFrame, readPollAnswer, readRefusal, type PollAnswer } from './old-path-client.ts'
-import { TextRequest } from './text-request.ts'
 
 export interface PollingChannelSettings {
   readonly url: string

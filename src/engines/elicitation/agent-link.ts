@@ -9,7 +9,7 @@ import type { Leg, Outcome, RefusalCode } from '../engine.ts'
 import { refusalCodes } from '../engine.ts'
 import type { Credentials } from './enrolment-client.ts'
 import { signText } from './frame-mac.ts'
-import type { PathAdvice } from './machine-ports.ts'
+import { paths, type PathAdvice } from './machine-ports.ts'
 import { ServerFrameReader } from './server-frame.ts'
 import { agentNameOf } from './wire-ids.ts'
 
@@ -175,11 +175,11 @@ export class AgentLink {
 
   private mode(): void {
     this.acknowledge(reader.count())
-    const path = reader.token()
+    const word = reader.token()
+    const path = paths.find((known) => known === word)
     const withinMs = reader.count()
     const fallback = reader.count()
-    if ((path !== 'push' && path !== 'poll') || withinMs < 0 || fallback < 0)
-      return this.owner.broken(this, 'MALFORMED')
+    if (path === undefined || withinMs < 0 || fallback < 0) return this.owner.broken(this, 'MALFORMED')
     this.owner.advised(this, { path, withinMs, fallback: fallback === 1 })
   }
 

@@ -6,7 +6,7 @@ import { request as httpsRequest } from 'node:https'
 import { LighthouseError } from '../../platform/errors.ts'
 import { createFrameMac, type FrameMac } from './frame-mac.ts'
 import { paths, type Path } from './machine-ports.ts'
-import { isJsonObject } from './schema.ts'
+import { isJsonObject, parseJsonObject } from './schema.ts'
 
 export interface Credentials {
   /** The agent's name. */
@@ -90,13 +90,8 @@ function post(target: EnrolmentTarget, body: string): Promise<string> {
 }
 
 function readAnswer(text: string, names: readonly string[]): Credentials[] | null {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    return null
-  }
-  if (!isJsonObject(parsed)) return null
+  const parsed = parseJsonObject(text)
+  if (parsed === null) return null
   const { epoch, log, agents } = parsed
   if (typeof epoch !== 'number' || typeof log !== 'string' || !Array.isArray(agents)) return null
   if (agents.length !== names.length) return null

@@ -8,7 +8,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { isAgentName, parseCount } from './frame-codec.ts'
-import { isJsonObject } from './schema.ts'
+import { parseJsonObject } from './schema.ts'
 
 export const maxEnrolment = 1000
 const maxBodyBytes = 131_072
@@ -25,7 +25,7 @@ export function answerCode(response: ServerResponse, status: number, code: strin
 }
 
 /** Compares digests, so that neither content nor length of the key shows in the time taken. */
-export function isEnrolmentKey(expected: string, given: string | string[] | undefined): boolean {
+export function isSameKey(expected: string, given: string | string[] | undefined): boolean {
   if (typeof given !== 'string') return false
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(expected), digest(given))
@@ -62,13 +62,8 @@ export function readBody(request: IncomingMessage, limit = maxBodyBytes): Promis
 
 /** The names to enrol, or null when the body is not what enrolment takes. */
 export function readEnrolment(body: Buffer): string[] | null {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body.toString('utf8'))
-  } catch {
-    return null
-  }
-  if (!isJsonObject(parsed) || !Object.hasOwn(parsed, 'agents') || !Array.isArray(parsed['agents'])) return null
+  const parsed = parseJsonObject(body.toString('utf8'))
+  if (parsed === null || !Object.hasOwn(parsed, 'agents') || !Array.isArray(parsed['agents'])) return null
   const names: string[] = []
   for (const name of parsed['agents']) {
     if (typeof name !== 'string' || !isAgentName(name)) return null

@@ -287,11 +287,9 @@ export class ElicitationMachine {
     this.violations.add({ atMs: this.parts.clock.wallMs(), agent, id, code })
   }
 
-  /** Tells a connected agent which path it is assigned; false when it is not connected. */
-  advise(agent: number, advice: PathAdvice): boolean {
-    if (this.agents.connected[agent] !== 1) return false
-    this.outgoing.mode(agent, advice, this.parts.clock.nowNs() / 1e6)
-    return true
+  /** Tells an agent which path it is assigned, if it is connected. */
+  advise(agent: number, advice: PathAdvice): void {
+    if (this.agents.connected[agent] === 1) this.outgoing.mode(agent, advice, this.parts.clock.nowNs() / 1e6)
   }
 
   /** Ends the agent's connection and says why. */

@@ -21,7 +21,7 @@ import {
   answerJson,
   bearerToken,
   cursorOf,
-  isEnrolmentKey,
+  isSameKey,
   readBody,
   readEnrolment,
   refuseUpgrade,
@@ -237,7 +237,7 @@ class RunningServer implements EngineServer {
   }
 
   private async enrol(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!isEnrolmentKey(this.config.enrolmentKey, request.headers['x-lighthouse-enrolment-key'])) {
+    if (!isSameKey(this.config.enrolmentKey, request.headers['x-lighthouse-enrolment-key'])) {
       this.machine.count('INVALID_SESSION', -1, '-')
       response.setHeader('connection', 'close')
       answerCode(response, 401, 'INVALID_SESSION')

@@ -18,7 +18,7 @@ import {
   type Transport,
 } from './client-channel.ts'
 import { macLength, parseCount } from './frame-codec.ts'
-import { isJsonObject } from './schema.ts'
+import { parseJsonObject } from './schema.ts'
 import { maxServerFrameBytes } from './websocket-client.ts'
 
 const postSockets = 256
@@ -156,13 +156,8 @@ function post(
 }
 
 function readRefusal(text: string): { code: RefusalCode; retryAfterMs: number } | null {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    return null
-  }
-  if (!isJsonObject(parsed)) return null
+  const parsed = parseJsonObject(text)
+  if (parsed === null) return null
   const code = refusalCodes.find((known) => known === parsed['code'])
   const retryAfterMs = parsed['retryAfterMs']
   return code === undefined || typeof retryAfterMs !== 'number' ? null : { code, retryAfterMs }

@@ -5,11 +5,12 @@
  * A broken connection is reported once, then tried again with full jitter; the first poll after it asks for an immediate
  * answer, so that "restored" is known at once and not when a held poll ends.
  */
-import { Client, type Dispatcher } from 'undici'
+import { Client } from 'undici'
 import type { Cancel, Scheduler } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import { backoffMs } from './backoff.ts'
 import { agentIndex, type InboxEvent } from './exchange-table.ts'
+import { TextRequest } from './text-request.ts'
 import { type EventType, eventTypes, maxEventBytes } from './wire.ts'
 
 export interface PollShared {
@@ -86,59 +87,13 @@ function parsed(text: string): Answer | null {
   }
 }
 
-/** One request; a fresh one per poll, so that late callbacks of an aborted one meet nobody. */
-class PollRequest implements Dispatcher.DispatchHandler {
-  controller: Dispatcher.DispatchController | null = null
-  #poll: InboxPoll | null
-  #status = 0
-  #chunks: Buffer[] = []
-  #size = 0
-  readonly #maxBytes: number
-
-  constructor(poll: InboxPoll, maxBytes: number) {
-    this.#poll = poll
-    this.#maxBytes = maxBytes
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.controller = controller
-    if (this.#poll === null) controller.abort(new Error('The poll was stopped.'))
-  }
-
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
-    this.#status = status
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#size += chunk.length
-    if (this.#size > this.#maxBytes) controller.abort(new Error('The answer is larger than its limit allows.'))
-    else this.#chunks.push(chunk)
-  }
-
-  onResponseEnd(): void {
-    const [only] = this.#chunks
-    const bytes = only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks)
-    this.#poll?.ended(this.#status, bytes.toString('utf8'))
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#poll?.failed(error.message)
-  }
-
-  /** The answer is no longer wanted. */
-  abandon(): void {
-    this.#poll = null
-    this.controller?.abort(new Error('The poll was stopped.'))
-  }
-}
-
 export class InboxPoll {
   readonly agent: number
   readonly #shared: PollShared
   readonly #client: Client
   #cursor: number
   #running = false
-  #request: PollRequest | null = null
+  #request: TextRequest | null = null
   #cancelTimer: Cancel | null = null
   /** As sent with the last request. */
   #authorization = ''
@@ -201,7 +156,7 @@ export class InboxPoll {
     await this.#client.destroy()
   }
 
-  ended(status: number, text: string): void {
+  #ended(status: number, text: string): void {
     this.#request = null
     if (status === 200) this.#read(text)
     else if (status === 401) this.#enrolAndContinue()
@@ -210,10 +165,10 @@ export class InboxPoll {
       this.#cursor = 0
       this.#settle(null)
       if (this.#running) this.#send()
-    } else this.failed(`the server answered ${status}`)
+    } else this.#failed(`the server answered ${status}`)
   }
 
-  failed(reason: string): void {
+  #failed(reason: string): void {
     this.#request = null
     this.#settle(reason)
     if (!this.#running) return
@@ -233,7 +188,7 @@ export class InboxPoll {
   #read(text: string): void {
     const answer = parsed(text)
     if (answer === null) {
-      this.failed('the answer was not that of a polling engine')
+      this.#failed('the answer was not that of a polling engine')
       return
     }
     this.#settle(null)
@@ -266,7 +221,7 @@ export class InboxPoll {
       () => {
         if (this.#running || this.#onFirstAnswer !== null) this.#send(0)
       },
-      () => this.failed('the server does not take the enrolment'),
+      () => this.#failed('the server does not take the enrolment'),
     )
   }
 
@@ -283,7 +238,12 @@ export class InboxPoll {
     if (this.#request !== null || this.#client.destroyed) return
     this.#authorization = this.#shared.authorization(this.agent)
     this.#askedMs = timeoutMs
-    this.#request = new PollRequest(this, (this.#shared.limit + 1) * maxEventBytes * 2)
+    // A fresh one per poll, so that late callbacks of one that was given up meet nobody.
+    this.#request = new TextRequest(
+      (this.#shared.limit + 1) * maxEventBytes * 2,
+      (status, text) => this.#ended(status, text),
+      (reason) => this.#failed(reason),
+    )
     this.#client.dispatch(
       {
         method: 'GET',

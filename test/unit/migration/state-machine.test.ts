@@ -20,9 +20,7 @@ describe('a phase', () => {
     const [await_] = played.intervals(soak)
     expect(await_).toMatchObject({ kind: 'awaitApproval', phase: 'half', gates: [{ verdict: 'MET' }] })
     expect(played.intervals(100)).toEqual([])
-    expect(played.migration.take({ type: 'approved', atMs: played.nowMs })).toEqual([
-      { kind: 'enter', phase: 'all', percentage: 100 },
-    ])
+    expect(played.migration.take({ type: 'approved' })).toEqual([{ kind: 'enter', phase: 'all', percentage: 100 }])
     expect(played.intervals(soak)).toEqual([{ kind: 'complete' }])
     expect(played.migration.status).toBe('completed')
   })
@@ -40,10 +38,8 @@ describe('a phase', () => {
       expect(hold).toMatchObject({ kind: 'hold', phase: 'canary' })
       expect(played.migration.status).toBe('held')
       expect(played.intervals(500)).toEqual([])
-      expect(played.migration.take({ type: 'approved', atMs: played.nowMs })).toEqual([])
-      expect(played.migration.take({ type: 'resumed', atMs: played.nowMs })).toEqual([
-        { kind: 'enter', phase: 'canary', percentage: 5 },
-      ])
+      expect(played.migration.take({ type: 'approved' })).toEqual([])
+      expect(played.migration.take({ type: 'resumed' })).toEqual([{ kind: 'enter', phase: 'canary', percentage: 5 }])
       expect(played.intervals(soak)).toMatchObject([{ kind: 'enter', phase: 'half' }])
     },
   )
@@ -101,7 +97,7 @@ describe('what is no evidence', () => {
     expect(played.migration.status).toBe('awaitingApproval')
     const came = played.intervals(60, () => ({ slow: { count: 5, ms: 400 } }))
     expect(came.map(({ kind }) => kind)).toContain('withdrawQuestion')
-    expect(played.migration.take({ type: 'approved', atMs: played.nowMs })).toEqual([])
+    expect(played.migration.take({ type: 'approved' })).toEqual([])
     expect(played.migration.percentage).toBe(50)
   })
 
@@ -113,9 +109,7 @@ describe('what is no evidence', () => {
     }
     const again = new Played()
     again.intervals(2 * soak, () => ({ due: 0 }))
-    expect(again.migration.take({ type: 'resumed', atMs: again.nowMs })).toMatchObject([
-      { kind: 'enter', phase: 'canary' },
-    ])
+    expect(again.migration.take({ type: 'resumed' })).toMatchObject([{ kind: 'enter', phase: 'canary' }])
     // 522 deliveries without a miss show a P99 at 1 %, and at 0.15 % more than 600 are needed.
     const first = untilPromoted(new Played())
     expect(first).toBeLessThan(soak + 10)
@@ -182,14 +176,14 @@ describe('going back', () => {
   })
 
   it.each([
-    ['while it is paused', (played: Played) => void played.migration.take({ type: 'paused', atMs: 0 })],
+    ['while it is paused', (played: Played) => void played.migration.take({ type: 'paused' })],
     ['while somebody is asked', (played: Played) => void played.intervals(2 * soak)],
     ['while it is held', (played: Played) => void played.intervals(2 * soak, () => ({ due: 0 }))],
     [
       'after the last phase',
       (played: Played) => {
         played.intervals(2 * soak)
-        played.migration.take({ type: 'approved', atMs: played.nowMs })
+        played.migration.take({ type: 'approved' })
         played.intervals(soak)
         expect(played.migration.status).toBe('completed')
       },
@@ -206,7 +200,7 @@ describe('going back', () => {
     for (const intervals of [0, 10, soak, 2 * soak, 3 * soak]) {
       const played = new Played()
       played.intervals(intervals)
-      expect(played.migration.take({ type: 'rollbackAsked', atMs: 0, reason: 'ada: no' })).toEqual([
+      expect(played.migration.take({ type: 'rollbackAsked', reason: 'ada: no' })).toEqual([
         { kind: 'rollBack', reasons: ['ada: no'] },
       ])
     }
@@ -257,7 +251,7 @@ describe('whatever comes in', () => {
           }
         }
         for (const [type, count, each] of script) {
-          if (type !== 'intervals') take({ type, atMs: sequence * 10_000 })
+          if (type !== 'intervals') take({ type })
           else
             for (let index = 0; index < count; index++) {
               const { due = 100, failed = 0 } = each
