@@ -175,7 +175,7 @@ describe('the log of flags', () => {
     const full = (): void => {
       for (let change = 0; change < 200; change++) log.write(at(5, { optIn: list, optOut: list }), 'ada', 'all', 2000)
     }
-    expect(full).toThrow(/is full; the change was not made/)
+    expect(full).toThrow(/is full; nothing was written/)
     const { revision } = log.last
     expect(revision).toBeGreaterThan(20)
     expect(() => log.write(at(5, { optIn: list }), 'ada', 'one more', 3000)).toThrow(/is full/)
