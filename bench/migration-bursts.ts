@@ -33,7 +33,7 @@ function isPromoted(burstIntervals: number, random: Random): boolean {
     const misses = inBurst ? binomial(due, 0.5, random) : 0
     const group: ObservedGroup = { agents: 100, due, failed: 0, above: () => misses }
     const [fromMs, toMs] = [sequence * intervalMs, (sequence + 1) * intervalMs]
-    const rest = { lost: 0, securityViolations: 0, healthy: true }
+    const rest = { lost: 0, securityViolations: 0, watched: true }
     migration.take({
       type: 'observed',
       observation: { sequence, fromMs, toMs, candidate: group, baseline: group, ...rest },

@@ -4,8 +4,7 @@
  * A bar on a quantile is one on a share: P99 < 300 ms says that fewer than 1 in 100 take longer, and what never arrived took longer than any
  * bound. Both directions are judged by e-processes (statistics/e-process.ts), since a migration looks after every interval and stops when it
  * likes. Exchanges that miss a bar come together, of which an e-process over single exchanges knows nothing: for a gate, counts are divided by the largest
- * dispersion φ seen between blocks of several lengths; for a trip, the worst intervals are left out, since one stall is no regression. Both are
- * approximate.
+ * dispersion φ seen between blocks of several lengths; for a trip (trip-evidence.ts), the worst intervals are left out. Both are approximate.
  */
 import { EProcess } from '../statistics/e-process.ts'
 import { boundOf, durationOf, quantileOf } from '../statistics/target-expression.ts'
@@ -15,7 +14,8 @@ import type { Bar, EvidenceRules } from './plan.ts'
 export type BarVerdict = 'MET' | 'NOT_MET' | 'NOT_DEMONSTRATED'
 
 export interface BarReading {
-  readonly bar: Bar
+  readonly title: string
+  readonly expression: string
   readonly verdict: BarVerdict
   readonly trials: number
   readonly hits: number
@@ -32,7 +32,7 @@ export interface BarReading {
 /** Beyond it a forecast says nothing. */
 const farthestTrials = 1e12
 
-function groupOf(bar: Bar, observation: Observation): ObservedGroup {
+export function groupOf(bar: Bar, observation: Observation): ObservedGroup {
   return bar.target.subject === 'baseline' ? observation.baseline : observation.candidate
 }
 
@@ -42,7 +42,7 @@ export function allowedShare(bar: Bar): number {
   return measure.kind === 'latency' ? 1 - quantileOf[measure.quantile] : boundOf(bar.target)
 }
 
-function hitsOf(bar: Bar, group: ObservedGroup): number {
+export function hitsOf(bar: Bar, group: ObservedGroup): number {
   const { measure } = bar.target
   return measure.kind === 'latency'
     ? Math.min(group.due, group.failed + group.above(boundOf(bar.target)))
@@ -178,7 +178,8 @@ export class GateEvidence {
     const reason = heads.length > 0 ? `${fewest} agents` : 'nothing was observed yet'
     const verdict = heads.length === 0 || missingMs > 0 ? 'NOT_DEMONSTRATED' : met ? 'MET' : 'NOT_MET'
     const none = { logFor: null, logAgainst: null, phi: 1 }
-    return { bar, verdict, trials: 0, hits: 0, ...none, forecastMs: met ? missingMs : null, reason }
+    const { title, expression } = bar
+    return { title, expression, verdict, trials: 0, hits: 0, ...none, forecastMs: met ? missingMs : null, reason }
   }
 
   private readShare(missingMs: number): BarReading {
@@ -187,7 +188,15 @@ export class GateEvidence {
     const forecastMs = this.forecast(phi, missingMs)
     const verdict = above.reaches ? 'NOT_MET' : below.reaches && missingMs === 0 ? 'MET' : 'NOT_DEMONSTRATED'
     const counts = { trials, hits, phi, logFor: below.log, logAgainst: above.log }
-    return { bar, verdict, ...counts, forecastMs, reason: reasonOf(below.reaches, above.reaches, missingMs, trials) }
+    const { title, expression } = bar
+    return {
+      title,
+      expression,
+      verdict,
+      ...counts,
+      forecastMs,
+      reason: reasonOf(below.reaches, above.reaches, missingMs, trials),
+    }
   }
 
   /** As many trials a second as so far, and as many hits among them, with half a hit more so that none is not never. */
@@ -207,92 +216,4 @@ function reasonOf(shown: boolean, refuted: boolean, missingMs: number, trials: n
   if (refuted) return 'the evidence is against it'
   if (missingMs > 0) return `${Math.ceil(missingMs / 1000)} s of its time are not observed yet`
   return shown ? 'the evidence is for it' : 'the evidence does not suffice yet'
-}
-
-/** Evidence that a bar does not hold, over the phase and over the present window. */
-export class TripEvidence {
-  readonly bar: Bar
-  private readonly rules: EvidenceRules
-  private readonly alpha: number
-  private readonly phase: Scope
-  private window: Scope
-  private windows = 1
-  private windowEndsMs: number
-
-  /** `alpha` is this trip's own share of the plan's. */
-  constructor(bar: Bar, rules: EvidenceRules, alpha: number, fromMs: number) {
-    this.bar = bar
-    this.rules = rules
-    this.alpha = alpha
-    this.phase = new Scope(allowedShare(bar), rules.minimumIntervals)
-    this.window = new Scope(allowedShare(bar), rules.minimumIntervals)
-    this.windowEndsMs = fromMs + rules.windowMs
-  }
-
-  add(observation: Observation): void {
-    const group = groupOf(this.bar, observation)
-    const hits = hitsOf(this.bar, group)
-    if (observation.fromMs >= this.windowEndsMs) {
-      this.window = new Scope(allowedShare(this.bar), this.rules.minimumIntervals)
-      this.windows++
-      this.windowEndsMs = observation.fromMs + this.rules.windowMs
-    }
-    this.phase.add(hits, group.due)
-    this.window.add(hits, group.due)
-  }
-
-  /** Half of the error is for the phase as a whole, half for all its windows together, however many: Σ 6/(π²k²) = 1. */
-  fires(): boolean {
-    const half = this.alpha / 2
-    return this.phase.reaches(half) || this.window.reaches(shareOf(half, this.windows))
-  }
-}
-
-/** The part of `alpha` that the `k`-th of endlessly many tries has, k from 1: 6/(π²k²), which add up to 1. */
-export function shareOf(alpha: number, k: number): number {
-  return (alpha * 6) / (Math.PI * k) ** 2
-}
-
-/** Counts of several intervals, of which the worst are left out: what is left has to speak against the bar by itself. */
-class Scope {
-  trials = 0
-  hits = 0
-  private readonly process: EProcess
-  private readonly leftOut: number
-  /** The intervals with the most hits beyond what is allowed, the worst first. */
-  private worst: { readonly hits: number; readonly trials: number }[] = []
-
-  constructor(p0: number, minimumIntervals: number) {
-    this.process = new EProcess(p0, 'above')
-    this.leftOut = minimumIntervals - 1
-  }
-
-  add(hits: number, trials: number): void {
-    this.hits += hits
-    this.trials += trials
-    const beyond = (each: { hits: number; trials: number }): number => each.hits - this.process.p0 * each.trials
-    const last = this.worst.at(-1)
-    if (
-      this.leftOut === 0 ||
-      (this.worst.length === this.leftOut && last !== undefined && beyond(last) >= beyond({ hits, trials }))
-    )
-      return
-    this.worst = [...this.worst, { hits, trials }].toSorted((a, b) => beyond(b) - beyond(a)).slice(0, this.leftOut)
-  }
-
-  private left(): { readonly hits: number; readonly trials: number } {
-    let { hits, trials } = this
-    for (const each of this.worst) {
-      hits -= each.hits
-      trials -= each.trials
-    }
-    return { hits, trials }
-  }
-
-  reaches(alpha: number): boolean {
-    // Leaving out the worst leaves no more hits than there are, so what is few enough with them is so without.
-    if (this.hits <= this.process.p0 * this.trials) return false
-    const { hits, trials } = this.left()
-    return this.process.reachesAt(alpha, hits, trials)
-  }
 }

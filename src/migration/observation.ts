@@ -23,10 +23,11 @@ export interface Observation {
   readonly toMs: number
   readonly candidate: ObservedGroup
   readonly baseline: ObservedGroup
-  /** Acknowledged and never seen, in this interval. */
-  readonly lost: number
+  /** Acknowledged and never seen, in this interval; null when the system does not count it. */
+  readonly lost: number | null
   readonly securityViolations: number
-  readonly healthy: boolean
+  /** Whether somebody was watching when it ended. What was measured while nobody did can send everybody back, and never promotes. */
+  readonly watched: boolean
 }
 
 /** An interval longer than so many planned ones is no measurement of one. */
@@ -45,7 +46,7 @@ export function isCredible(
   const isCount = (value: number): boolean => Number.isFinite(value) && value >= 0
   const isGroup = ({ agents, due, failed }: ObservedGroup): boolean =>
     isCount(agents) && isCount(due) && isCount(failed) && failed <= due
-  return follows && isCount(lost) && isCount(securityViolations) && isGroup(candidate) && isGroup(baseline)
+  return follows && isCount(lost ?? 0) && isCount(securityViolations) && isGroup(candidate) && isGroup(baseline)
 }
 
 /** The group that a phase is about: those who have moved or, before anybody has, all others. */

@@ -16,21 +16,10 @@ import {
   type TargetExpression,
 } from '../statistics/target-expression.ts'
 import type { Bar, MigrationPlan, Phase } from './plan.ts'
+import { planDuration, readRequirement, requirementShape } from './plan-shapes.ts'
 
 /** Beyond it there is too little room above for evidence that it is exceeded. */
 const highestErrorRate = 0.5
-
-const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-const longestMs = 365 * unitMs.d
-
-const duration = z
-  .string()
-  .regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h|d)$/, 'must be a duration such as 10s, 48h or 7d')
-  .transform((text) => {
-    const match = /^([\d.]+)(ms|s|m|h|d)$/.exec(text)
-    return Number(match?.[1]) * unitMs[(match?.[2] ?? 'ms') as keyof typeof unitMs]
-  })
-  .refine((ms) => ms > 0 && ms <= longestMs, 'must be above zero and at most a year')
 
 const barShape = z.union([oneLine(200), z.strictObject({ title: oneLine(80).optional(), expression: oneLine(200) })])
 const alpha = z.number().gt(0).max(0.1)
@@ -41,18 +30,26 @@ const phaseShape = z.strictObject({
     .min(0)
     .max(100)
     .refine((value) => Number(value.toFixed(2)) === value, 'must be in steps of 0.01'),
-  soak: duration,
+  soak: planDuration,
   gates: z.array(barShape).max(20).default([]),
+  requires: z.array(requirementShape).max(20).default([]),
+  switches: z
+    .strictObject({
+      deprecation: z.boolean().exactOptional(),
+      dualMode: z.boolean().exactOptional(),
+      legacyOff: z.boolean().exactOptional(),
+    })
+    .default({}),
   approval: z.boolean().default(false),
 })
 const planShape = z.strictObject({
   name: oneLine(80),
   evidence: z
     .strictObject({
-      interval: duration.default(10_000),
+      interval: planDuration.default(10_000),
       promoteAlpha: alpha.default(0.01),
       rollbackAlpha: alpha.default(0.001),
-      window: duration.default(3_600_000),
+      window: planDuration.default(3_600_000),
       minimumIntervals: z.int().min(1).max(100).default(2),
       coverage: z.number().gt(0).max(1).default(0.95),
       patience: z.number().min(1).max(100).default(2),
@@ -67,11 +64,15 @@ const planShape = z.strictObject({
     })
     .prefault({}),
   investigate: z.array(barShape).max(20).default([]),
+  rollback: z.enum(['full', 'stepped']).default('full'),
   phases: z.array(phaseShape).min(1).max(40),
+  watchAfter: planDuration.optional(),
 })
 const keys = [
   ...['name', 'evidence', 'trips', 'counted', 'investigate', 'phases', 'percentage', 'soak', 'gates', 'approval'],
   ...['interval', 'promoteAlpha', 'rollbackAlpha', 'window', 'minimumIntervals', 'coverage', 'patience'],
+  ...['requires', 'switches', 'rollback', 'watchAfter', 'deprecation', 'dualMode', 'legacyOff', 'certificate', 'run'],
+  ...['suite', 'decision', 'minAgents', 'minRate', 'maxAge', 'sameCommit'],
   ...['lost', 'securityViolations', 'failedHealthChecks', 'expression', 'title'],
 ]
 
@@ -85,11 +86,13 @@ export function parsePlan(text: string, file: string): MigrationPlan {
   const { value, where } = parseDeclaration(text, file, planShape, keys)
   const bars = (list: typeof value.trips, path: readonly PropertyKey[]): Bar[] =>
     list.map((entry, index) => readBar(entry, where([...path, index])))
-  const phases = value.phases.map(({ name, percentage, soak, gates, approval }, index): Phase => ({
+  const phases = value.phases.map(({ name, percentage, soak, gates, approval, switches, requires }, index): Phase => ({
     name,
     percentage,
     soakMs: soak,
     approval,
+    switches,
+    requires: requires.map(readRequirement),
     gates: bars(gates, ['phases', index, 'gates']),
   }))
   const { interval, window, ...rules } = value.evidence
@@ -99,7 +102,9 @@ export function parsePlan(text: string, file: string): MigrationPlan {
     trips: bars(value.trips, ['trips']),
     counted: value.counted,
     investigate: bars(value.investigate, ['investigate']),
+    rollback: value.rollback,
     phases,
+    watchAfterMs: value.watchAfter ?? Math.max(...phases.map(({ soakMs }) => soakMs)),
   }
   checkPhases(plan, (index) => where(['phases', index]))
   checkEvidence(plan, where(['evidence']))

@@ -6,6 +6,7 @@
  * is a trip that only tells somebody.
  */
 import { canonicalSha256 } from '../measurement/canonical-json.ts'
+import type { Suite } from '../measurement/vocabulary.ts'
 import type { TargetExpression } from '../statistics/target-expression.ts'
 
 export interface Bar {
@@ -15,10 +16,45 @@ export interface Bar {
   readonly target: TargetExpression
 }
 
+/** What a system can be told besides a share of agents; only a phase's own change of them is named. */
+export interface Switches {
+  /** Warnings on the old path. */
+  readonly deprecation?: boolean
+  /** Whether both paths are open to every agent, or only the one it is assigned. */
+  readonly dualMode?: boolean
+  /** The old path is closed. */
+  readonly legacyOff?: boolean
+}
+
+/** Something that has to be there before a phase ends and that no observation shows. */
+export type Requirement =
+  | {
+      readonly kind: 'certificate'
+      readonly title: string
+      readonly suite: Suite | null
+      readonly decision: 'APPROVED' | 'CONDITIONALLY_APPROVED'
+      readonly minAgents: number | null
+      /** Exchanges per second. */
+      readonly minRate: number | null
+      readonly maxAgeMs: number | null
+      /** Of the commit that the migration names. */
+      readonly sameCommit: boolean
+    }
+  | {
+      readonly kind: 'run'
+      readonly title: string
+      readonly suite: Suite
+      /** `valid`: it was measured well enough to be decided at all. */
+      readonly decision: 'valid' | 'APPROVED' | 'CONDITIONALLY_APPROVED'
+      readonly maxAgeMs: number | null
+    }
+
 export interface Phase {
   readonly name: string
   /** Of agents, 0 … 100. */
   readonly percentage: number
+  readonly switches: Switches
+  readonly requires: readonly Requirement[]
   /** Time that has to be observed in the phase, however clear the evidence. */
   readonly soakMs: number
   readonly gates: readonly Bar[]
@@ -57,7 +93,11 @@ export interface MigrationPlan {
   readonly trips: readonly Bar[]
   readonly counted: CountedTrips
   readonly investigate: readonly Bar[]
+  /** How everybody goes back when a trip acts. */
+  readonly rollback: 'full' | 'stepped'
   readonly phases: readonly Phase[]
+  /** So long trips stay armed after the last phase. */
+  readonly watchAfterMs: number
 }
 
 /** SHA-256 of everything the plan says, whatever its layout; fixed when a migration starts. */

@@ -41,7 +41,7 @@ export async function playScenario(
   each: (done: number) => Promise<void> | null = () => null,
 ): Promise<ScenarioResult> {
   // One phase alone, to whose end no person is needed: what a person would do is not what is measured.
-  const alone: MigrationPlan = { ...plan, phases: [{ ...phase, approval: false }] }
+  const alone: MigrationPlan = { ...plan, phases: [{ ...phase, approval: false, requires: [] }] }
   const ends: PhaseEnd[] = []
   for (let run = 0; run < runs; run++) {
     ends.push(playOnce(alone, phase, scenario, load, randomOf(run)))
@@ -126,7 +126,7 @@ function observationOf(
     baseline: drawGroup(load.agents - agents, dueOf(100 - phase.percentage), goodShares, random),
     lost: 0,
     securityViolations: 0,
-    healthy: true,
+    watched: true,
   }
 }
 

@@ -48,6 +48,7 @@ export interface PlantedInterval {
   readonly lost?: number
   readonly securityViolations?: number
   readonly healthy?: boolean
+  readonly watched?: boolean
 }
 
 export function observation(
@@ -65,7 +66,7 @@ export function observation(
     baseline: { agents: 100, due: 100, failed: 0, above: () => 0 },
     lost: planted.lost ?? 0,
     securityViolations: planted.securityViolations ?? 0,
-    healthy: planted.healthy ?? true,
+    watched: planted.watched ?? true,
   }
 }
 
@@ -89,8 +90,10 @@ export class Played {
     const came: Decision[] = []
     for (let index = 0; index < count; index++) {
       const after = this.sequence
-      const input = { type: 'observed', observation: observation(this.sequence++, planted(index)) } as const
-      for (const decision of this.migration.take(input)) {
+      const what = planted(index)
+      const observed = { type: 'observed', observation: observation(this.sequence++, what) } as const
+      const checked = { type: 'checked', healthy: what.healthy ?? true } as const
+      for (const decision of [...this.migration.take(observed), ...this.migration.take(checked)]) {
         this.decisions.push({ after, decision })
         came.push(decision)
       }

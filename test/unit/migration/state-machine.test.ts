@@ -6,11 +6,13 @@ import { observation, Played, planOf, type PlantedInterval } from './planted.ts'
 
 const soak = 60
 
+const entering = (phase: string, percentage: number) => ({ kind: 'enter', phase, percentage, switches: {} })
+
 describe('a phase', () => {
   it('ends after its soak when its gates are met, and not an interval before', () => {
     const played = new Played()
     expect(played.intervals(soak - 1)).toEqual([])
-    expect(played.intervals(1)).toEqual([{ kind: 'enter', phase: 'half', percentage: 50 }])
+    expect(played.intervals(1)).toEqual([entering('half', 50)])
     expect(played.migration.percentage).toBe(50)
   })
 
@@ -20,7 +22,7 @@ describe('a phase', () => {
     const [await_] = played.intervals(soak)
     expect(await_).toMatchObject({ kind: 'awaitApproval', phase: 'half', gates: [{ verdict: 'MET' }] })
     expect(played.intervals(100)).toEqual([])
-    expect(played.migration.take({ type: 'approved' })).toEqual([{ kind: 'enter', phase: 'all', percentage: 100 }])
+    expect(played.migration.take({ type: 'approved' })).toEqual([entering('all', 100)])
     expect(played.intervals(soak)).toEqual([{ kind: 'complete' }])
     expect(played.migration.status).toBe('completed')
   })
@@ -39,7 +41,7 @@ describe('a phase', () => {
       expect(played.migration.status).toBe('held')
       expect(played.intervals(500)).toEqual([])
       expect(played.migration.take({ type: 'approved' })).toEqual([])
-      expect(played.migration.take({ type: 'resumed' })).toEqual([{ kind: 'enter', phase: 'canary', percentage: 5 }])
+      expect(played.migration.take({ type: 'resumed' })).toEqual([entering('canary', 5)])
       expect(played.intervals(soak)).toMatchObject([{ kind: 'enter', phase: 'half' }])
     },
   )
@@ -63,7 +65,58 @@ describe('a phase', () => {
   })
 })
 
+describe('what a phase requires', () => {
+  const title = 'a valid certificate of scaling that says APPROVED, at least 10000 agents, this commit'
+  const required = () => {
+    const [first, ...others] = planOf().phases
+    if (first === undefined) throw new Error('a plan has phases')
+    const scale = { suite: 'scaling', decision: 'APPROVED', minAgents: 10_000, minRate: null, maxAgeMs: null } as const
+    const requires = [{ kind: 'certificate', title, ...scale, sameCommit: true } as const]
+    return new Played({ ...planOf(), phases: [{ ...first, requires }, ...others] })
+  }
+
+  it('has to have been found, in the present phase', () => {
+    const played = required()
+    expect(played.intervals(soak + 5)).toEqual([])
+    played.migration.take({ type: 'looked', findings: [{ title, found: false, reason: 'there is none' }] })
+    expect(played.intervals(5)).toEqual([])
+    played.migration.take({ type: 'looked', findings: [{ title: 'another', found: true, reason: '' }] })
+    expect(played.intervals(5)).toEqual([])
+    played.migration.take({ type: 'looked', findings: [{ title, found: true, reason: 'LH-1' }] })
+    expect(played.intervals(1)).toEqual([entering('half', 50)])
+    expect(played.migration.lastFindings).toEqual([])
+  })
+
+  it('holds the phase in the end when it never is', () => {
+    const played = required()
+    expect(played.intervals(2 * soak)).toMatchObject([{ kind: 'hold' }])
+  })
+})
+
+describe('after the last phase', () => {
+  it('is over when the time in which trips stay armed is', () => {
+    const played = new Played({ ...planOf(), watchAfterMs: 20 * 10_000 })
+    played.intervals(2 * soak)
+    played.migration.take({ type: 'approved' })
+    played.intervals(soak)
+    expect([played.migration.status, played.migration.isOver]).toEqual(['completed', false])
+    played.intervals(19)
+    expect(played.migration.isOver).toBe(false)
+    played.intervals(1)
+    expect(played.migration.isOver).toBe(true)
+  })
+})
+
 describe('what is no evidence', () => {
+  it('is, for a promotion, what was measured while nobody watched; for going back it is', () => {
+    const played = new Played()
+    expect(played.intervals(2 * soak, () => ({ watched: false }))).toMatchObject([{ kind: 'hold' }])
+    expect(played.migration.gateReadings()[0]).toMatchObject({ trials: 0 })
+    const other = new Played()
+    const slow = { watched: false, slow: { count: 10, ms: 2000 } }
+    expect(other.intervals(2, () => slow).at(-1)).toMatchObject({ kind: 'rollBack' })
+  })
+
   it('is time in which nothing came to an end', () => {
     const played = new Played()
     played.intervals(40)
@@ -200,10 +253,51 @@ describe('going back', () => {
     for (const intervals of [0, 10, soak, 2 * soak, 3 * soak]) {
       const played = new Played()
       played.intervals(intervals)
-      expect(played.migration.take({ type: 'rollbackAsked', reason: 'ada: no' })).toEqual([
-        { kind: 'rollBack', reasons: ['ada: no'] },
+      expect(played.migration.take({ type: 'rollbackAsked', reason: 'ada: no', mode: 'full' })).toMatchObject([
+        { kind: 'rollBack', mode: 'full', reasons: ['ada: no'], through: [0] },
       ])
     }
+  })
+
+  it('goes step by step through the shares of the phases before, when that is asked for', () => {
+    const played = new Played()
+    played.intervals(2 * soak)
+    played.migration.take({ type: 'approved' })
+    const [back] = played.migration.take({ type: 'rollbackAsked', reason: 'no', mode: 'stepped' })
+    expect(back).toMatchObject({ through: [50, 5, 0] })
+    expect([played.migration.status, played.migration.percentage]).toEqual(['rolledBack', 0])
+    const planned = new Played({ ...planOf(), rollback: 'stepped' })
+    planned.intervals(soak)
+    planned.intervals(40, () => slow)
+    expect(planned.decisions.at(-1)?.decision).toMatchObject({ kind: 'rollBack', through: [5, 0] })
+  })
+
+  it('leaves the canary, with its trips armed, until somebody resumes', () => {
+    const played = new Played()
+    expect(played.migration.take({ type: 'rollbackAsked', reason: 'no', mode: 'canary' })).toEqual([])
+    played.intervals(soak)
+    const [back] = played.migration.take({ type: 'rollbackAsked', reason: 'no', mode: 'canary' })
+    expect(back).toMatchObject({ kind: 'rollBack', through: [5] })
+    expect([played.migration.status, played.migration.percentage]).toEqual(['held', 5])
+    expect(played.intervals(5 * soak)).toEqual([])
+    expect(played.migration.take({ type: 'resumed' })).toEqual([entering('canary', 5)])
+    expect(played.migration.progress.attempt).toBe(3)
+    expect(played.intervals(40, () => slow).at(-1)).toMatchObject({ kind: 'rollBack', through: [0] })
+    const held = new Played()
+    held.intervals(soak)
+    held.migration.take({ type: 'rollbackAsked', reason: 'no', mode: 'canary' })
+    expect(held.intervals(40, () => slow).at(-1)).toMatchObject({ kind: 'rollBack', mode: 'full' })
+  })
+
+  it('says what each trip had seen', () => {
+    const played = new Played()
+    const [, back] = [played.intervals(1, () => slow), played.intervals(1, () => slow)]
+    expect(back[0]).toMatchObject({
+      trips: [
+        { expression: 'candidate.errorRate <= 5%', fires: false, phase: { trials: 200, hits: 0 } },
+        { expression: 'candidate.delivery.p99 <= 1000ms', fires: true, phase: { trials: 200, hits: 20 } },
+      ],
+    })
   })
 
   it('is told of before, once a phase', () => {
