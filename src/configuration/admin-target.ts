@@ -11,7 +11,7 @@ export const defaultBridgeUrl = 'http://127.0.0.1:8765'
 
 /** Speaks to the bridge that flags name, and hangs up. */
 export async function withBridge<T>(flags: BridgeFlagValues, speak: (client: AdminClient) => Promise<T>): Promise<T> {
-  const client = await openAdminClient(flags)
+  const { client } = await openAdminClient(flags)
   try {
     return await speak(client)
   } finally {
@@ -19,7 +19,9 @@ export async function withBridge<T>(flags: BridgeFlagValues, speak: (client: Adm
   }
 }
 
-async function openAdminClient(flags: BridgeFlagValues): Promise<AdminClient> {
+export async function openAdminClient(
+  flags: BridgeFlagValues,
+): Promise<{ readonly client: AdminClient; readonly url: string }> {
   const adminKey = findServerKey('admin', flags['admin-key-file'])
   if (adminKey === null) {
     throw new LighthouseError('USAGE', 'no admin key was given', {
@@ -28,7 +30,8 @@ async function openAdminClient(flags: BridgeFlagValues): Promise<AdminClient> {
   }
   const { AdminClient } = await import('../engines/bridge/admin-client.ts')
   const ca = flags.ca === undefined ? {} : { ca: readAuthorities(flags.ca) }
-  return new AdminClient({ url: flags.url ?? defaultBridgeUrl, adminKey, ...ca })
+  const url = flags.url ?? defaultBridgeUrl
+  return { client: new AdminClient({ url, adminKey, ...ca }), url }
 }
 
 export interface ChangeFlagValues {

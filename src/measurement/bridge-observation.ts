@@ -25,3 +25,15 @@ export interface BridgeObservation {
   /** Refusals that no honest client causes: bad signatures, replays, answers of those who were not asked. */
   readonly securityViolations: number
 }
+
+/** What a bridge answers of the intervals that it keeps. */
+export interface BridgeObservations {
+  /** Another one: the bridge was started anew, and counts intervals from 0 again. */
+  readonly epoch: number
+  /** How long they are meant to be. */
+  readonly intervalMs: number
+  /** Since the last closed interval ended. */
+  readonly openMs: number
+  /** The oldest first. Within an epoch each begins where the one before it ends. */
+  readonly observations: readonly BridgeObservation[]
+}

@@ -40,6 +40,8 @@ export interface ChainEnd {
   readonly tornBytes: number
 }
 
+const emptyChain: ChainEnd = { lines: 0, hash: nothingBefore, bytes: 0, tornBytes: 0 }
+
 /** `line` counts from 1. */
 export type TakeLine = (body: Readonly<Record<string, unknown>>, link: ChainLink, line: number) => void
 
@@ -54,22 +56,21 @@ export function linkOf(body: object, previous: string): { readonly text: string;
 }
 
 /**
- * Reads every whole line and checks it and the chain; nothing is written. A file that does not exist is an empty log. Throws
- * LighthouseError('STORE').
+ * Reads every whole line, or those after `from`, and checks them and the chain; nothing is written. A file that does not exist is an empty log.
+ * Throws LighthouseError('STORE').
  */
-export function readChain(file: string, rules: ChainRules, take: TakeLine): ChainEnd {
+export function readChain(file: string, rules: ChainRules, take: TakeLine, from: ChainEnd = emptyChain): ChainEnd {
   let descriptor: number
   try {
     descriptor = openSync(file, 'r')
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
-      return { lines: 0, hash: nothingBefore, bytes: 0, tornBytes: 0 }
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return emptyChain
     throw new LighthouseError('STORE', `${rules.title} ${file} cannot be read.`, { cause })
   }
   try {
     if (fstatSync(descriptor).size > 2 * rules.largestBytes)
       throw damagedLog(rules, file, 0, 'it is larger than this program ever makes it')
-    return readLines(descriptor, file, rules, take)
+    return readLines(descriptor, file, rules, take, from)
   } catch (cause) {
     if (cause instanceof LighthouseError) throw cause
     throw new LighthouseError('STORE', `${rules.title} ${file} cannot be read.`, { cause })
@@ -78,19 +79,27 @@ export function readChain(file: string, rules: ChainRules, take: TakeLine): Chai
   }
 }
 
-function readLines(descriptor: number, file: string, rules: ChainRules, take: TakeLine): ChainEnd {
+function readLines(descriptor: number, file: string, rules: ChainRules, take: TakeLine, start: ChainEnd): ChainEnd {
   const chunk = Buffer.alloc(chunkBytes)
   let rest: Buffer = Buffer.alloc(0)
-  let [lines, bytes, hash] = [0, 0, nothingBefore]
+  let { lines, bytes, hash } = start
+  let position = bytes
   for (;;) {
-    const count = readSync(descriptor, chunk, 0, chunkBytes, null)
+    const count = readSync(descriptor, chunk, 0, chunkBytes, position)
+    position += count
     if (count === 0) return { lines, hash, bytes, tornBytes: rest.length }
     let from = 0
     const read = Buffer.concat([rest, chunk.subarray(0, count)])
     // What was left over holds no line end.
     for (let end = read.indexOf(10, rest.length); end !== -1; end = read.indexOf(10, from)) {
       lines++
-      hash = takeLine(read.toString('utf8', from, end), hash, (what) => damagedLog(rules, file, lines, what), take, lines)
+      hash = takeLine(
+        read.toString('utf8', from, end),
+        hash,
+        (what) => damagedLog(rules, file, lines, what),
+        take,
+        lines,
+      )
       bytes += end + 1 - from
       from = end + 1
     }
@@ -137,8 +146,7 @@ export class ChainedLog {
 
   /** Reads what is there, drops what a kill cut off, and is ready to go on; null keeps it in memory. Throws LighthouseError('STORE'). */
   static open(file: string | null, rules: ChainRules, take: TakeLine): ChainedLog {
-    if (file === null)
-      return new ChainedLog(null, rules, { lines: 0, hash: nothingBefore, bytes: 0, tornBytes: 0 })
+    if (file === null) return new ChainedLog(null, rules, { lines: 0, hash: nothingBefore, bytes: 0, tornBytes: 0 })
     const end = readChain(file, rules, take)
     if (end.tornBytes > 0) cutOff(file, end.bytes)
     return new ChainedLog(file, rules, { ...end, tornBytes: 0 })

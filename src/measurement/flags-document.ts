@@ -43,6 +43,14 @@ export interface BridgeStatus extends Omit<FlagRecord, 'previous'> {
     /** Have polled within the time that a poll may take. */
     readonly polling: number
   }
+  /** Agents that were told to change their path may still be on the one they leave. */
+  readonly draining: boolean
+  readonly oldPath: {
+    readonly open: boolean
+    /** Polls that are held now, and at most: an agent on the old path holds one. */
+    readonly held: number
+    readonly room: number
+  }
   /** χ² test of the buckets of all known agents; null with too few. */
   readonly buckets: { readonly statistic: number; readonly degrees: number; readonly p: number } | null
 }

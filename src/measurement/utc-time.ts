@@ -60,6 +60,11 @@ export function newCampaignId(wallMs: number, random: Random): string {
   return `campaign-${stampedName(wallMs, random)}`
 }
 
+/** `migration-YYYYMMDD-HHMMSS-xxxx`. */
+export function newMigrationId(wallMs: number, random: Random): string {
+  return `migration-${stampedName(wallMs, random)}`
+}
+
 function stampedName(wallMs: number, random: Random): string {
   const { year, month, day, hour, minute, second } = civilTime(wallMs)
   const date = `${digits(year, 4)}${digits(month, 2)}${digits(day, 2)}`
@@ -69,3 +74,4 @@ function stampedName(wallMs: number, random: Random): string {
 
 export const runIdPattern = /^run-\d{8}-\d{6}-[0-9a-f]{4}$/
 export const campaignIdPattern = /^campaign-\d{8}-\d{6}-[0-9a-f]{4}$/
+export const migrationIdPattern = /^migration-\d{8}-\d{6}-[0-9a-f]{4}$/

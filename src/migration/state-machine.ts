@@ -45,7 +45,14 @@ export type Input =
   | { readonly type: 'rollbackAsked'; readonly reason: string; readonly mode: RollbackMode }
 
 export type Decision =
-  | { readonly kind: 'enter'; readonly phase: string; readonly percentage: number; readonly switches: Switches }
+  | {
+      readonly kind: 'enter'
+      readonly phase: string
+      readonly percentage: number
+      readonly switches: Switches
+      /** Of the phase or attempt that is left. */
+      readonly gates: readonly BarReading[]
+    }
   | { readonly kind: 'awaitApproval'; readonly phase: string; readonly gates: readonly BarReading[] }
   /** Gates that were met are met no longer, so nobody is asked any more. */
   | { readonly kind: 'withdrawQuestion'; readonly phase: string; readonly gates: readonly BarReading[] }
@@ -59,7 +66,7 @@ export type Decision =
       readonly through: readonly number[]
       readonly trips: readonly TripReading[]
     }
-  | { readonly kind: 'complete' }
+  | { readonly kind: 'complete'; readonly gates: readonly BarReading[] }
 
 export interface PhaseProgress {
   /** From 1. */
@@ -176,14 +183,16 @@ export class Migration {
 
   private enter(index: number, atMs: number): Decision[] {
     const phase = this.plan.phases[index]
+    const gates = this.gateReadings()
     if (phase === undefined) {
       this.current = 'completed'
       this.completedMs = atMs
-      return [{ kind: 'complete' }]
+      return [{ kind: 'complete', gates }]
     }
     this.begin(index, atMs)
     this.current = 'soaking'
-    return [{ kind: 'enter', phase: phase.name, percentage: phase.percentage, switches: phase.switches }]
+    const { name, percentage, switches } = phase
+    return [{ kind: 'enter', phase: name, percentage, switches, gates }]
   }
 
   /** Evidence begins anew. */

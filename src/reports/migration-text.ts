@@ -128,7 +128,7 @@ function percent(share: number): string {
   return share >= 0.995 ? '100 %' : `${(share * 100).toPrecision(2)} %`
 }
 
-function lasting(ms: number): string {
+export function lasting(ms: number): string {
   if (ms < 120_000) return `${Math.round(ms / 100) / 10} s`
   if (ms < 7_200_000) return `${Math.round(ms / 6000) / 10} min`
   return ms < 172_800_001 ? `${Math.round(ms / 360_000) / 10} h` : `${Math.round(ms / 8_640_000) / 10} d`

@@ -2,6 +2,7 @@
  * The client of the admin endpoint: reads what it says as strictly as a server reads a request, and checks the chain of the log for itself.
  */
 import { Client } from 'undici'
+import type { BridgeGroup, BridgeObservation, BridgeObservations } from '../../measurement/bridge-observation.ts'
 import type { BridgeStatus, FlagHistory, Flags } from '../../measurement/flags-document.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import { isJsonObject, parseJsonObject } from '../elicitation/schema.ts'
@@ -13,6 +14,10 @@ export interface AdminTarget {
   readonly adminKey: string
   /** PEM text of extra certificate authorities. */
   readonly ca?: string
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
 const answerWithinMs = 10_000
@@ -47,7 +52,37 @@ export class AdminClient {
     if (!isNumber(known) || !isNumber(assignedPush) || !isNumber(connectedPush) || !isNumber(polling))
       throw this.strange()
     const counts = { known, assignedPush, connectedPush, polling }
-    return { revision, atWallMs, actor, reason, hash, flags, agents: counts, buckets: this.readBuckets(buckets) }
+    const { draining, oldPath } = value
+    if (typeof draining !== 'boolean' || !isJsonObject(oldPath)) throw this.strange()
+    const { open, held, room } = oldPath
+    if (typeof open !== 'boolean' || !isNumber(held) || !isNumber(room)) throw this.strange()
+    const record = { revision, atWallMs, actor, reason, hash, flags }
+    return { ...record, agents: counts, draining, oldPath: { open, held, room }, buckets: this.readBuckets(buckets) }
+  }
+
+  /** Closed intervals from a sequence on. */
+  async observations(from: number): Promise<BridgeObservations> {
+    const { epoch, intervalMs, openMs, observations } = await this.get(`/admin/observations?from=${from}`)
+    if (!isCount(epoch) || !isCount(intervalMs) || !isCount(openMs)) throw this.strange()
+    if (!Array.isArray(observations)) throw this.strange()
+    return { epoch, intervalMs, openMs, observations: (observations as unknown[]).map((each) => this.readObservation(each)) }
+  }
+
+  private readObservation(value: unknown): BridgeObservation {
+    if (!isJsonObject(value)) throw this.strange()
+    const { sequence, fromWallMs, durationMs, securityViolations } = value
+    if (!isCount(sequence) || !isCount(fromWallMs) || !isCount(durationMs) || !isCount(securityViolations))
+      throw this.strange()
+    const [push, poll] = [this.readGroup(value['push']), this.readGroup(value['poll'])]
+    return { sequence, fromWallMs, durationMs, push, poll, securityViolations }
+  }
+
+  private readGroup(value: unknown): BridgeGroup {
+    if (!isJsonObject(value)) throw this.strange()
+    const { agents, due, failed, unmeasured, histogram } = value
+    if (!isCount(agents) || !isCount(due) || !isCount(failed) || !isCount(unmeasured)) throw this.strange()
+    if (typeof histogram !== 'string') throw this.strange()
+    return { agents, due, failed, unmeasured, histogram }
   }
 
   private readBuckets(value: unknown): BridgeStatus['buckets'] {

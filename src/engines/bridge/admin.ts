@@ -5,7 +5,7 @@
  * `Origin` was turned away before it came here. Without a key the endpoint does not exist.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { BridgeObservation } from '../../measurement/bridge-observation.ts'
+import type { BridgeObservations } from '../../measurement/bridge-observation.ts'
 import type { FlagRecord } from '../../measurement/flags-document.ts'
 import { isSameKey, readBody } from '../elicitation/http-requests.ts'
 import { parseJsonObject } from '../elicitation/schema.ts'
@@ -23,7 +23,7 @@ export interface AdminParts {
   /** What `/admin/status` tells besides the flags. */
   readonly status: () => Readonly<Record<string, unknown>>
   /** Closed intervals from a sequence on. */
-  readonly observations: (since: number) => readonly BridgeObservation[]
+  readonly observations: (since: number) => BridgeObservations
   /** A request without the key. */
   readonly denied: () => void
 }
@@ -63,7 +63,7 @@ export class Admin {
   private observations(response: ServerResponse, query: string): void {
     const from = new URLSearchParams(query).get('from') ?? '0'
     if (!/^\d{1,12}$/.test(from)) return problem(response, 400, 'from is the sequence of the first interval wanted')
-    json(response, 200, { observations: this.parts.observations(Number(from)) })
+    json(response, 200, this.parts.observations(Number(from)))
   }
 
   private async change(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -67,7 +67,12 @@ class BridgeFace implements ServerFace {
             board: this.board,
             wallMs: () => clock.wallMs(),
             status: () => this.status(),
-            observations: (since) => this.deliveries.since(since),
+            observations: (since) => ({
+              epoch: authority.epoch,
+              intervalMs: options.observeMs,
+              openMs: this.deliveries.openMs(),
+              observations: this.deliveries.since(since),
+            }),
             denied: () => machine.count('INVALID_SESSION', -1, '-'),
           })
   }
@@ -137,6 +142,8 @@ class BridgeFace implements ServerFace {
     const polling = this.oldPath.pollingAgents()
     return {
       agents: { known: agents.count, assignedPush: this.assigned().push, connectedPush: connected, polling },
+      draining: this.advisor.isDraining(),
+      oldPath: this.oldPath.room(),
       buckets,
     }
   }

@@ -100,6 +100,11 @@ export class Observations implements DeliveryObserver {
     return this.kept.filter((each) => each.sequence >= sequence)
   }
 
+  /** Since the last closed interval ended. */
+  openMs(): number {
+    return (this.inputs.clock.nowNs() - this.fromNs) / 1e6
+  }
+
   destroy(): void {
     for (const group of Object.values(this.groups)) group.latency.destroy()
   }

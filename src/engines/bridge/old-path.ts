@@ -5,6 +5,7 @@
  * docs/migration.md. An agent that could push signs what it posts, and hears in each answer which path it is assigned.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { BridgeStatus } from '../../measurement/flags-document.ts'
 import { systemScheduler, type Cancel } from '../../platform/clock.ts'
 import type { EngineStats, RefusalCode } from '../engine.ts'
 import type { DeliveryObserver } from '../elicitation/deliveries.ts'
@@ -288,6 +289,10 @@ export class OldPath {
     let count = 0
     for (const atMs of this.polledAtMs.values()) if (atMs >= since) count++
     return count
+  }
+
+  room(): BridgeStatus['oldPath'] {
+    return { open: !this.board.flags.legacyOff, held: this.loop.held(), room: this.options.connections }
   }
 
   stats(): Pick<EngineStats, 'heldConnections' | 'emptyPolls' | 'pollTimeouts'> {

@@ -6,7 +6,9 @@ import { observation, Played, planOf, type PlantedInterval } from './planted.ts'
 
 const soak = 60
 
-const entering = (phase: string, percentage: number) => ({ kind: 'enter', phase, percentage, switches: {} })
+const entering = (phase: string, percentage: number) => {
+  return { kind: 'enter', phase, percentage, switches: {}, gates: expect.any(Array) as unknown }
+}
 
 describe('a phase', () => {
   it('ends after its soak when its gates are met, and not an interval before', () => {
@@ -23,7 +25,9 @@ describe('a phase', () => {
     expect(await_).toMatchObject({ kind: 'awaitApproval', phase: 'half', gates: [{ verdict: 'MET' }] })
     expect(played.intervals(100)).toEqual([])
     expect(played.migration.take({ type: 'approved' })).toEqual([entering('all', 100)])
-    expect(played.intervals(soak)).toEqual([{ kind: 'complete' }])
+    expect(played.intervals(soak)).toMatchObject([
+      { kind: 'complete', gates: [{ verdict: 'MET' }, { verdict: 'MET', trials: soak * 100 - 100 }] },
+    ])
     expect(played.migration.status).toBe('completed')
   })
 
