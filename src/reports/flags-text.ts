@@ -46,7 +46,7 @@ function flagLines(flags: Flags): Line[] {
   ]
 }
 
-function agentLines({ agents, buckets }: BridgeStatus): Line[] {
+function agentLines({ agents, buckets, draining, oldPath }: BridgeStatus): Line[] {
   const { known, assignedPush, connectedPush, polling } = agents
   const share = known === 0 ? '' : ` (${percent(Math.round((assignedPush / known) * 10_000) / 100)} of those known)`
   const even: Line =
@@ -59,6 +59,8 @@ function agentLines({ agents, buckets }: BridgeStatus): Line[] {
   return [
     { text: `assigned push: ${count(assignedPush)}${share}` },
     { text: `connected by push: ${count(connectedPush)}; polling: ${count(polling)}` },
+    { text: `polls held: ${count(oldPath.held)} of at most ${count(oldPath.room)}` },
+    ...(draining ? [{ text: 'agents that were told to change their path are still doing so' }] : []),
     even,
   ]
 }

@@ -21,12 +21,16 @@ const status: BridgeStatus = {
   hash: 'c0ffee'.repeat(10).padEnd(64, '0'),
   flags,
   agents: { known: 12_000, assignedPush: 1534, connectedPush: 1500, polling: 10_480 },
+  draining: true,
+  oldPath: { open: true, held: 10_200, room: 20_000 },
   buckets: { statistic: 17.31, degrees: 19, p: 0.568 },
 }
 const idle: BridgeStatus = {
   ...status,
   flags: { ...flags, enabled: false, optIn: [], fallback: false, dualMode: false, legacyOff: true },
   agents: { known: 0, assignedPush: 0, connectedPush: 0, polling: 0 },
+  draining: false,
+  oldPath: { open: false, held: 0, room: 20_000 },
   buckets: null,
 }
 const hostile: BridgeStatus = {
