@@ -21,7 +21,7 @@ import {
   type PersonsRequest,
   type RequestKind,
 } from '../migration/requests.ts'
-import { MigrationRunner, type RunEnd } from '../migration/runner.ts'
+import { MigrationRunner, type RunEnd, type RunnerParts } from '../migration/runner.ts'
 import type { RollbackMode } from '../migration/state-machine.ts'
 import type { MigratedSystem } from '../migration/system.ts'
 import { chooseTrust } from '../certificates/trust-store.ts'
@@ -106,27 +106,32 @@ export async function carryOn(
   try {
     const system = await openSystem(replay.plan, flags)
     try {
-      const clock = systemClock()
-      const runner = new MigrationRunner({
-        folder,
-        journal,
-        replay,
-        system,
-        clock,
-        wait: delay,
-        look: (requirements) => lookFor(requirements, { ...placesOf(flags), wallMs: () => clock.wallMs() }),
-        by: { request: 'start', actor: by.actor, reason: by.reason },
-        onLine: (line) => tellLine(line, tell),
-        onNote: tell,
-      })
+      const runner = new MigrationRunner({ ...runnerParts(flags, by, tell), folder, journal, replay, system })
       const end = await runner.run(signal)
-      writeIncidents(folder, open, tell)
+      writeIncidents(open, tell)
       return end
     } finally {
       await system.close()
     }
   } finally {
     lock.release()
+  }
+}
+
+/** Of a runner, what does not depend on the migration. */
+export function runnerParts(
+  flags: CarryFlagValues,
+  by: Pick<PersonsRequest, 'actor' | 'reason'>,
+  tell: (line: string) => void,
+): Omit<RunnerParts, 'folder' | 'journal' | 'replay' | 'system'> {
+  const clock = systemClock()
+  return {
+    clock,
+    wait: delay,
+    look: (requirements) => lookFor(requirements, { ...placesOf(flags), wallMs: () => clock.wallMs() }),
+    by: { request: 'start', actor: by.actor, reason: by.reason },
+    onLine: (line) => tellLine(line, tell),
+    onNote: tell,
   }
 }
 
@@ -147,7 +152,7 @@ function tellLine(line: JournalLine, tell: (text: string) => void): void {
 }
 
 /** One for each time that agents went back. */
-function writeIncidents(folder: string, { replay }: OpenMigration, tell: (line: string) => void): void {
+export function writeIncidents({ folder, replay }: OpenMigration, tell: (line: string) => void): void {
   for (const incident of incidentsOf(replay)) {
     const file = join(folder, `incident-${incident.line}.md`)
     writeDurably(file, renderIncident(incident))
@@ -167,24 +172,44 @@ export async function ask(folder: string, request: PersonsRequest, signal: Abort
   return { taken: true }
 }
 
-/** Begins a migration by a plan; its system was reached before anything was written. Gives its folder. */
-export async function beginFromFile(fileOrName: string, outputFolder: string, flags: CarryFlagValues): Promise<string> {
+/** A plan's file as it was read, and what it says. */
+export interface ReadPlan {
+  readonly text: string
+  readonly source: string
+  readonly plan: MigrationPlan
+}
+
+export function readPlan(fileOrName: string): ReadPlan {
   const source = planFile(fileOrName)
   const text = readDeclarationText(source)
-  const plan = parsePlan(text, source)
-  const system = await openSystem(plan, flags)
-  const { kind, address } = system
+  return { text, source: basename(source), plan: parsePlan(text, source) }
+}
+
+/** Begins a migration by a plan; its system was reached before anything was written. Gives its folder. */
+export async function beginFromFile(fileOrName: string, outputFolder: string, flags: CarryFlagValues): Promise<string> {
+  const read = readPlan(fileOrName)
+  const system = await openSystem(read.plan, flags)
   await system.close()
+  return beginWith(read, outputFolder, system, flags.commit ?? null)
+}
+
+/** Gives its folder. */
+export async function beginWith(
+  { text, source, plan }: ReadPlan,
+  outputFolder: string,
+  { kind, address }: Pick<MigratedSystem, 'kind' | 'address'>,
+  commit: string | null,
+): Promise<string> {
   const wallMs = systemClock().wallMs()
   const environment = await collectEnvironment('.')
   return beginMigration(outputFolder, {
     id: newMigrationId(wallMs, seededRandom(freshSeed())),
     plan: text,
-    planSource: basename(source),
+    planSource: source,
     planSha256: planSha256(plan),
     system: { kind, address },
     lighthouse: environment.lighthouseVersion,
-    commit: flags.commit ?? null,
+    commit,
     atWallMs: wallMs,
   })
 }

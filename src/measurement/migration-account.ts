@@ -3,8 +3,9 @@
  * journal when the load was Lighthouse's own; a live system has only what it counts itself.
  */
 import { z } from 'zod'
-import { LighthouseError } from '../platform/errors.ts'
+import { exitCodes, LighthouseError } from '../platform/errors.ts'
 import { countsSchema } from './evidence-schemas.ts'
+import type { MigrationStatus } from './migration-document.ts'
 import type { ExchangeCounts } from './results-document.ts'
 
 export const accountFile = 'account.json'
@@ -76,4 +77,30 @@ const noExchanges: ExchangeCounts = {
   corrupt: 0,
   late: 0,
   unexpected: 0,
+}
+
+const promises = [
+  'lost',
+  'duplicated',
+  'misdelivered',
+  'phantom',
+  'corrupt',
+  'unexpected',
+  'doubleTerminal',
+  'reordered',
+] as const
+
+/** What a bridge promises never happens and did, with its count. What a round lost that did not close is not known. */
+export function brokenPromises({ rounds }: Pick<MigrationAccount, 'rounds'>): string[] {
+  const closed = rounds.filter(({ ledger }) => ledger.state === 'COMPLETE')
+  const total = { ...totalOf({ rounds }), lost: totalOf({ rounds: closed }).lost }
+  return promises.flatMap((name) => (total[name] > 0 ? [`${total[name]} ${name}`] : []))
+}
+
+/** A broken promise goes before whatever the plan came to, and an account that did not close before that. */
+export function exitCodeOfRehearsal(account: MigrationAccount, status: MigrationStatus['status']): number {
+  if (brokenPromises(account).length > 0) return exitCodes.EMERGENCY_STOP
+  if (status === 'rolledBack') return exitCodes.REQUIRES_REMEDIATION
+  const closed = account.rounds.length > 0 && account.rounds.every(({ ledger }) => ledger.state === 'COMPLETE')
+  return status === 'completed' && closed ? exitCodes.APPROVED : exitCodes.NEEDS_FURTHER_REVIEW
 }

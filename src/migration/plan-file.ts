@@ -18,6 +18,9 @@ import {
 import type { Bar, MigrationPlan, Phase } from './plan.ts'
 import { planDuration, readRequirement, requirementShape } from './plan-shapes.ts'
 
+/** A thousand agents are told within a second, move within another, and look at their path twice a second. */
+const usualSettleMs = 5000
+
 /** Beyond it there is too little room above for evidence that it is exceeded. */
 const highestErrorRate = 0.5
 
@@ -47,6 +50,7 @@ const planShape = z.strictObject({
   evidence: z
     .strictObject({
       interval: planDuration.default(10_000),
+      settle: planDuration.optional(),
       promoteAlpha: alpha.default(0.01),
       rollbackAlpha: alpha.default(0.001),
       window: planDuration.default(3_600_000),
@@ -70,7 +74,7 @@ const planShape = z.strictObject({
 })
 const keys = [
   ...['name', 'evidence', 'trips', 'counted', 'investigate', 'phases', 'percentage', 'soak', 'gates', 'approval'],
-  ...['interval', 'promoteAlpha', 'rollbackAlpha', 'window', 'minimumIntervals', 'coverage', 'patience'],
+  ...['settle', 'interval', 'promoteAlpha', 'rollbackAlpha', 'window', 'minimumIntervals', 'coverage', 'patience'],
   ...['requires', 'switches', 'rollback', 'watchAfter', 'deprecation', 'dualMode', 'legacyOff', 'certificate', 'run'],
   ...['suite', 'decision', 'minAgents', 'minRate', 'maxAge', 'sameCommit'],
   ...['lost', 'securityViolations', 'failedHealthChecks', 'expression', 'title'],
@@ -95,10 +99,15 @@ export function parsePlan(text: string, file: string): MigrationPlan {
     requires: requires.map(readRequirement),
     gates: bars(gates, ['phases', index, 'gates']),
   }))
-  const { interval, window, ...rules } = value.evidence
+  const { interval, window, settle, ...rules } = value.evidence
   const plan: MigrationPlan = {
     name: value.name,
-    evidence: { ...rules, intervalMs: interval, windowMs: window },
+    evidence: {
+      ...rules,
+      intervalMs: interval,
+      windowMs: window,
+      settleMs: settle ?? Math.max(interval, usualSettleMs),
+    },
     trips: bars(value.trips, ['trips']),
     counted: value.counted,
     investigate: bars(value.investigate, ['investigate']),

@@ -65,6 +65,8 @@ export interface Phase {
 export interface EvidenceRules {
   /** Observations cover so long each. */
   readonly intervalMs: number
+  /** After a phase was entered agents are still moving; deliveries of so long are no evidence. */
+  readonly settleMs: number
   /** Error of a promotion, over all looks of a phase and each gate. */
   readonly promoteAlpha: number
   /** Error of a rollback, over all looks of a phase and each trip. */

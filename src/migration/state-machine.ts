@@ -219,10 +219,10 @@ export class Migration {
     if (!isCredible(observation, this.lastSequence, this.lastToMs, this.plan.evidence.intervalMs)) return []
     this.lastSequence = observation.sequence
     this.lastToMs = observation.toMs
-    for (const each of [...this.trips, ...this.investigations]) each.add(observation)
-    // The share of the phase takes an interval to come about; what began before is of another.
+    // The share of the phase takes a moment to come about: until then some of who is assigned the new path is still on the old one.
     const isFirst = this.phaseIndex === 0 && this.attempts[0] === 1
-    const inPhase = isFirst || observation.fromMs >= this.enteredMs + this.plan.evidence.intervalMs
+    const inPhase = isFirst || observation.fromMs >= this.enteredMs + this.plan.evidence.settleMs
+    if (inPhase) for (const each of [...this.trips, ...this.investigations]) each.add(observation)
     if (inPhase && observation.watched) {
       if (groupOfPhase(this.plan.phases[this.phaseIndex], observation).due > 0)
         this.observedMs += observation.toMs - observation.fromMs

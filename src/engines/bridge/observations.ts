@@ -3,14 +3,15 @@
  * taken to being handed to their recipient, and how many never were.
  *
  * The group is the one an agent is assigned at the time of the delivery, not the path it happens to be on: an agent that had to fall back to polling is a
- * failure of push. Intervals are closed on the server's tick and kept in a ring, so that whoever reads late reads all the same, up to its length.
+ * failure of push. What the event loop could not read in time counts from when it stopped reading (stalls.ts). Intervals are closed on the server's tick and kept in a ring, so that whoever reads late reads all the same, up to its length.
  */
 import { createLatencyRecorder, type LatencyRecorder } from '../../measurement/latency-recorder.ts'
 import type { BridgeGroup, BridgeObservation } from '../../measurement/bridge-observation.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { RefusalCode } from '../engine.ts'
 import type { DeliveryObserver } from '../elicitation/deliveries.ts'
-import type { Path } from '../elicitation/machine-ports.ts'
+import { tickMs, type Path } from '../elicitation/machine-ports.ts'
+import { StallWatch } from './stalls.ts'
 
 /** Kept intervals: an hour of those of ten seconds. */
 export const keptObservations = 360
@@ -26,6 +27,8 @@ export interface ObservationsInputs {
   readonly pathOf: (agent: number) => Path
   readonly agents: () => Readonly<Record<Path, number>>
   readonly refusals: () => Readonly<Partial<Record<RefusalCode, number>>>
+  /** See StallWatch. */
+  readonly afterReading?: (run: () => void) => void
 }
 
 class Group {
@@ -46,6 +49,7 @@ export class Observations implements DeliveryObserver {
   private readonly inputs: ObservationsInputs
   private readonly groups: Readonly<Record<Path, Group>> = { push: new Group(), poll: new Group() }
   private readonly kept: BridgeObservation[] = []
+  private readonly stalls: StallWatch
   private sequence = 0
   private fromNs: number
   private fromWallMs: number
@@ -53,12 +57,13 @@ export class Observations implements DeliveryObserver {
 
   constructor(inputs: ObservationsInputs) {
     this.inputs = inputs
+    this.stalls = new StallWatch(tickMs, () => inputs.clock.nowNs(), inputs.afterReading)
     this.fromNs = inputs.clock.nowNs()
     this.fromWallMs = inputs.clock.wallMs()
   }
 
   delivered(agent: number, takenAtNs: number): void {
-    const waitedUs = (this.inputs.clock.nowNs() - takenAtNs) / 1e3
+    const waitedUs = (this.inputs.clock.nowNs() - this.stalls.earliest(takenAtNs)) / 1e3
     this.groups[this.inputs.pathOf(agent)].latency.record(waitedUs)
   }
 
@@ -66,9 +71,10 @@ export class Observations implements DeliveryObserver {
     this.groups[this.inputs.pathOf(agent)].missed++
   }
 
-  /** To be called several times an interval. */
+  /** To be called every `tickMs`, by a timer. */
   tick(): void {
     const { clock, intervalMs } = this.inputs
+    this.stalls.tick()
     const nowNs = clock.nowNs()
     if (nowNs - this.fromNs < intervalMs * 1e6) return
     const durationMs = (nowNs - this.fromNs) / 1e6
