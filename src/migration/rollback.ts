@@ -101,7 +101,7 @@ export class Rollback {
     const detail =
       where === null
         ? 'the system does not tell what the old path has room for'
-        : `the old path has room for ${where.baselineRoom} of ${where.known} agents`
+        : `the old path has room for ${where.baselineRoom} agents, and ${where.known} are known`
     const figures = { known: where?.known ?? null, room: where?.baselineRoom ?? null }
     this.parts.note({ step: 'capacity', percentage, ok: fits, detail, figures })
   }
@@ -117,7 +117,7 @@ export class Rollback {
       where === null
         ? 'the system does not tell where agents are'
         : left === 0
-          ? `all ${where.known - where.assignedCandidate} that were to leave the new path have left it`
+          ? `nobody is left on the new path who is not meant to be, of ${where.known} agents`
           : `${left} agents have not left the new path in ${drainLimitMs / 60_000} min`
     const figures = {
       known: where?.known ?? null,
