@@ -105,7 +105,9 @@ export abstract class BaseCommand extends Command {
     const flags = (await configureFlags(this.config, known, words)) as FlagInput<F>
     let parsed
     try {
-      parsed = await super.parse<F, B, A>({ ...input, flags }, words)
+      // A spread leaves out what a command inherits.
+      const inherited = input.args === undefined ? {} : { args: input.args }
+      parsed = await super.parse<F, B, A>({ ...input, ...inherited, flags }, words)
     } catch (error) {
       throw explainParserError(error, known, words, command)
     }
