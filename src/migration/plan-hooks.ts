@@ -19,7 +19,8 @@ const shortestTimeoutMs = 100
 const longestTimeoutMs = 300_000
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable')
-const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'must be the name of a header')
+const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/
+const mostHeaders = 16
 /** These belong to the connection or to the body, which are not the plan's. */
 const ownHeaders = new Set([
   ...['connection', 'content-length', 'content-type', 'expect', 'host', 'keep-alive', 'te', 'trailer'],
@@ -44,17 +45,15 @@ const hookShape = z
     environment: z.array(variableName).max(32).optional(),
     headers: z
       .record(
-        headerName.refine((name) => !ownHeaders.has(name.toLowerCase()), 'is a header that Lighthouse sets itself'),
+        z.string(),
         z
           .string()
           .regex(/^env:[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be env:VARIABLE, so that no secret stands in a plan'),
       )
-      .refine((headers) => Object.keys(headers).length <= 16, 'must be at most 16 headers')
-      .refine(
-        (headers) =>
-          new Set(Object.keys(headers).map((name) => name.toLowerCase())).size === Object.keys(headers).length,
-        'must name each header once',
-      )
+      .superRefine((headers, { addIssue }) => {
+        const problem = headersProblem(Object.keys(headers))
+        if (problem !== null) addIssue({ code: 'custom', message: problem })
+      })
       .optional(),
   })
   .superRefine(({ command, url, method, environment, headers }, { addIssue }) => {
@@ -82,6 +81,15 @@ function urlProblem(text: string): string | null {
   if (username !== '' || password !== '')
     return 'must hold no user name or password; give them in a header by env:VARIABLE'
   return hash === '' ? null : 'must have no fragment'
+}
+
+function headersProblem(names: readonly string[]): string | null {
+  if (names.length > mostHeaders) return `must be at most ${mostHeaders} headers`
+  if (!names.every((name) => headerName.test(name))) return 'must have names that headers can have'
+  const small = names.map((name) => name.toLowerCase())
+  if (new Set(small).size < small.length) return 'must name each header once'
+  const own = small.find((name) => ownHeaders.has(name))
+  return own === undefined ? null : `must leave ${own} to Lighthouse`
 }
 
 const methods = { setPercentage: 'POST', health: 'GET', observe: 'POST', whereabouts: 'GET' } as const
