@@ -81,6 +81,25 @@ it('is sent back when the new path was made worse, with exit code 21 and a repor
   expect(written(sandbox)).toMatch(/Median of deliveries/)
 })
 
+it('is taken up again after a kill, and sent back by word of a person when nobody carries it on', async () => {
+  const sandbox = await start()
+  const killed = sandbox.start('migrate', 'start', 'plan.yaml', ...who)
+  await killed.shows(/directed: phase half/)
+  killed.child.kill('SIGKILL')
+  await killed.ended
+  // The hooks are those of the journal: the file is not asked again.
+  writeFileSync(join(sandbox.folder, 'plan.yaml'), 'gone')
+  const resumed = sandbox.start('migrate', 'start', '--resume', 'latest')
+  await resumed.shows(/directed: phase all/)
+  resumed.child.kill('SIGINT')
+  expect((await resumed.ended).code).toBe(130)
+  const back = await sandbox.run('migrate', 'rollback', ...who, '--json')
+  expect(back.code, back.stdout + back.stderr).toBe(21)
+  const status = JSON.parse(back.stdout) as MigrationStatus
+  expect(status).toMatchObject({ status: 'rolledBack', percentage: 0, taken: 3 })
+  expect(status.decisions.at(-1)?.steps.at(-1)).toMatchObject({ step: 'verified', ok: true })
+})
+
 describe('before anything is begun', () => {
   it('a plan says what it starts and calls', async () => {
     const sandbox = await start()
