@@ -1,7 +1,8 @@
 /** What hooks answer: taken when it is as documented, and refused by name when anything of it cannot be true. */
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createLatencyRecorder } from '../../../src/measurement/latency-recorder.ts'
-import { readObserved, readWhereabouts } from '../../../src/migration/hook-answers.ts'
+import { HookAnswerError, readObserved, readWhereabouts } from '../../../src/migration/hook-answers.ts'
 import { countsAbove } from '../../../src/migration/system.ts'
 import { group, interval, observed, saying, systemOf } from './hook-harness.ts'
 
@@ -158,4 +159,42 @@ describe('whereabouts', () => {
   ])('with %s are refused', (_what, answer, message) => {
     expect(() => readWhereabouts(answer)).toThrow(message)
   })
+})
+
+it('whatever is answered is read or refused, and what is read are counts that fit', () => {
+  const value = fc.oneof(
+    fc.constantFrom(0, 1, 100, -1, 0.5, 1e300, null, 'x', '', true),
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.constant(histogramOf(1, 2)),
+  )
+  const record = <T extends Record<string, fc.Arbitrary<unknown>>>(shape: T) => fc.record(shape, { requiredKeys: [] })
+  const count = fc.oneof({ weight: 9, arbitrary: fc.nat(120) }, { weight: 1, arbitrary: value })
+  const above = fc.oneof(
+    record({ '300': count, '1000': count }),
+    fc.dictionary(fc.constantFrom('300', '1000', '__proto__', 'NaN', '-1'), count),
+  )
+  const anyGroup = record({ agents: count, due: count, failed: count, above, histogram: value, unmeasured: count })
+  const anyInterval = fc
+    .tuple(fc.oneof({ weight: 5, arbitrary: fc.constant(group) }, { weight: 5, arbitrary: anyGroup }), count, value)
+    .map(([candidate, sequence, other]) => interval(Number(sequence), { candidate, lost: other }))
+  let taken = 0
+  fc.assert(
+    fc.property(fc.array(anyInterval, { maxLength: 4 }), value, (intervals, stream) => {
+      const text = JSON.stringify({ schemaVersion: 1, stream: stream === null ? 'a' : stream, intervals })
+      try {
+        for (const { candidate } of readObserved(text, null, bounds).intervals) {
+          const { due, failed } = candidate
+          taken++
+          const counts = countsAbove(candidate, bounds)
+          expect(failed).toBeLessThanOrEqual(due)
+          expect(counts['300']).toBeLessThanOrEqual(due - failed)
+          expect(counts['1000']).toBeLessThanOrEqual(counts['300'] ?? -1)
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(HookAnswerError)
+      }
+    }),
+    { numRuns: 500 },
+  )
+  expect(taken).toBeGreaterThan(0)
 })
