@@ -4,13 +4,15 @@
 import { basename, join } from 'node:path'
 import { openAdminClient } from './admin-target.ts'
 import { planFile } from './plan-names.ts'
+import { readAuthorities } from './server-files.ts'
 import type { CarryFlagValues } from '../migration-command.ts'
 import { BridgeSystem } from '../migration/bridge-system.ts'
 import { beginMigration, isCarriedOn, JournalFollower, type OpenMigration } from '../migration/folders.ts'
+import { HookSystem } from '../migration/hook-system.ts'
 import type { JournalLine } from '../migration/journal.ts'
 import { parsePlan } from '../migration/plan-file.ts'
 import { planSha256, type MigrationPlan } from '../migration/plan.ts'
-import type { Replay } from '../migration/replay.ts'
+import { boundsOf, type Replay } from '../migration/replay.ts'
 import { lookFor } from '../migration/requirements.ts'
 import {
   isWaiting,
@@ -71,8 +73,12 @@ export interface Carrying {
 }
 
 /** The system that a plan is about: its hooks, or the bridge that flags name. Checked before anything is begun. */
-export async function openSystem(plan: MigrationPlan, flags: CarryFlagValues): Promise<MigratedSystem> {
-  const system = await systemOf(plan, flags)
+export async function openSystem(
+  plan: MigrationPlan,
+  flags: CarryFlagValues,
+  migration: string | null = null,
+): Promise<MigratedSystem> {
+  const system = await systemOf(plan, flags, migration)
   try {
     const intervalMs = await system.intervalMs()
     const wantedMs = plan.evidence.intervalMs
@@ -90,9 +96,34 @@ export async function openSystem(plan: MigrationPlan, flags: CarryFlagValues): P
   }
 }
 
-async function systemOf(_plan: MigrationPlan, flags: CarryFlagValues): Promise<MigratedSystem> {
+async function systemOf(
+  plan: MigrationPlan,
+  flags: CarryFlagValues,
+  migration: string | null,
+): Promise<MigratedSystem> {
+  const { hooks } = plan
+  if (hooks !== null) {
+    if (flags.url !== undefined)
+      throw new LighthouseError('USAGE', '--url is about a bridge, and this plan has hooks', {
+        suggestions: ['Leave --url out: the hooks of the plan say where its system is.'],
+      })
+    const ca = flags.ca === undefined ? null : readAuthorities(flags.ca)
+    return new HookSystem({ hooks, boundsMs: boundsOf(plan), migration, ca })
+  }
   const { client, url } = await openAdminClient(flags)
   return new BridgeSystem(client, url)
+}
+
+/** Calls every hook that changes nothing, so that what is wrong with one is found before anything is begun. */
+async function tryHooks(system: MigratedSystem): Promise<void> {
+  if (system.kind !== 'hooks') return
+  const { healthy, reason } = await system.health()
+  if (!healthy)
+    throw new LighthouseError('ENGINE_UNREACHABLE', reason, {
+      suggestions: ['A migration begins with a system that is healthy: make its health hook succeed first.'],
+    })
+  await system.whereabouts()
+  await system.measure(null)
 }
 
 /** Until it ends or `signal` aborts. The lock is given back. */
@@ -104,7 +135,7 @@ export async function carryOn(
 ): Promise<RunEnd> {
   const { folder, journal, replay, lock } = open
   try {
-    const system = await openSystem(replay.plan, flags)
+    const system = await openSystem(replay.plan, flags, replay.begun.id)
     try {
       const runner = new MigrationRunner({ ...runnerParts(flags, by, tell), folder, journal, replay, system })
       const end = await runner.run(signal)
@@ -189,7 +220,11 @@ export function readPlan(fileOrName: string): ReadPlan {
 export async function beginFromFile(fileOrName: string, outputFolder: string, flags: CarryFlagValues): Promise<string> {
   const read = readPlan(fileOrName)
   const system = await openSystem(read.plan, flags)
-  await system.close()
+  try {
+    await tryHooks(system)
+  } finally {
+    await system.close()
+  }
   return beginWith(read, outputFolder, system, flags.commit ?? null)
 }
 

@@ -20,6 +20,16 @@ export interface PlannedPhase {
   readonly deliveriesInSoak: number | null
 }
 
+export interface PlannedHook {
+  readonly name: string
+  readonly kind: 'command' | 'http'
+  /** The program and its arguments, or the method and the address without its query. */
+  readonly title: string
+  readonly timeoutMs: number
+  /** Names of the environment variables that it is given, or that its headers are read from. */
+  readonly variables: readonly string[]
+}
+
 export interface PlanDocument {
   readonly schemaVersion: 1
   readonly name: string
@@ -32,6 +42,8 @@ export interface PlanDocument {
     readonly failedHealthChecks: number
   }
   readonly investigate: readonly string[]
+  /** None: the system is a bridge. */
+  readonly hooks: readonly PlannedHook[]
   /** All soaks together: no migration by this plan is shorter. */
   readonly shortestMs: number
 }

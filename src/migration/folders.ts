@@ -11,8 +11,6 @@ import { Journal, journalFile, readJournal, type EntryOf, type JournalLine } fro
 import { takeLock, type MigrationLock } from './lock.ts'
 import { Replay } from './replay.ts'
 
-
-
 /** Whoever only looks whether it is carried on holds the lock for a moment. */
 const lockWithinMs = 1000
 

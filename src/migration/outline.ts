@@ -4,6 +4,7 @@
 import type { PlanDocument, PlannedGate, PlannedPhase } from '../measurement/simulation-document.ts'
 import { EProcess } from '../statistics/e-process.ts'
 import { allowedShare } from './evidence.ts'
+import { hookTitle, hookVariables, listHooks } from './plan-hooks.ts'
 import { planSha256, type Bar, type MigrationPlan, type Phase } from './plan.ts'
 
 const farthestTrials = 1e12
@@ -19,6 +20,13 @@ export function outlinePlan(plan: MigrationPlan, perSecond: number | null): Plan
     trips: plan.trips.map(text),
     counted: plan.counted,
     investigate: plan.investigate.map(text),
+    hooks: (plan.hooks === null ? [] : listHooks(plan.hooks)).map(({ name, hook }) => ({
+      name,
+      kind: hook.kind,
+      title: hookTitle(hook),
+      timeoutMs: hook.timeoutMs,
+      variables: [...new Set(hookVariables(hook))],
+    })),
     shortestMs: plan.phases.reduce((sum, { soakMs }) => sum + soakMs, 0),
   }
 }

@@ -16,6 +16,7 @@ import {
   type TargetExpression,
 } from '../statistics/target-expression.ts'
 import type { Bar, MigrationPlan, Phase } from './plan.ts'
+import { hookKeys, hooksShape, readHooks } from './plan-hooks.ts'
 import { planDuration, readRequirement, requirementShape } from './plan-shapes.ts'
 
 /** A thousand agents are told within a second, move within another, and look at their path twice a second. */
@@ -47,6 +48,7 @@ const phaseShape = z.strictObject({
 })
 const planShape = z.strictObject({
   name: oneLine(80),
+  hooks: hooksShape.optional(),
   evidence: z
     .strictObject({
       interval: planDuration.default(10_000),
@@ -78,6 +80,7 @@ const keys = [
   ...['requires', 'switches', 'rollback', 'watchAfter', 'deprecation', 'dualMode', 'legacyOff', 'certificate', 'run'],
   ...['suite', 'decision', 'minAgents', 'minRate', 'maxAge', 'sameCommit'],
   ...['lost', 'securityViolations', 'failedHealthChecks', 'expression', 'title'],
+  ...hookKeys,
 ]
 
 /** Throws LighthouseError('USAGE') that names file, line and remedy. */
@@ -102,6 +105,7 @@ export function parsePlan(text: string, file: string): MigrationPlan {
   const { interval, window, settle, ...rules } = value.evidence
   const plan: MigrationPlan = {
     name: value.name,
+    hooks: value.hooks === undefined ? null : readHooks(value.hooks),
     evidence: {
       ...rules,
       intervalMs: interval,

@@ -89,8 +89,39 @@ export interface CountedTrips {
   readonly failedHealthChecks: number
 }
 
+/** A program that is started for each call: without a shell, what it is to do on its standard input. */
+export interface CommandHook {
+  readonly kind: 'command'
+  /** Program and arguments. */
+  readonly command: readonly string[]
+  readonly timeoutMs: number
+  /** Names of environment variables that it is given besides what every child is given. */
+  readonly environment: readonly string[]
+}
+
+export interface HttpHook {
+  readonly kind: 'http'
+  readonly url: string
+  readonly method: 'GET' | 'POST'
+  readonly timeoutMs: number
+  /** By header, the environment variable that its value is read from: no secret stands in a plan. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type Hook = CommandHook | HttpHook
+
+/** How a system that is no bridge is moved and watched (docs/migration-hooks.md). */
+export interface Hooks {
+  readonly setPercentage: Hook
+  readonly health: Hook
+  readonly observe: Hook
+  readonly whereabouts: Hook | null
+}
+
 export interface MigrationPlan {
   readonly name: string
+  /** Null: the system is a bridge. */
+  readonly hooks: Hooks | null
   readonly evidence: EvidenceRules
   readonly trips: readonly Bar[]
   readonly counted: CountedTrips
@@ -103,9 +134,11 @@ export interface MigrationPlan {
 }
 
 /** SHA-256 of everything the plan says, whatever its layout; fixed when a migration starts. */
-export function planSha256(plan: MigrationPlan): string {
+export function planSha256({ hooks, ...plan }: MigrationPlan): string {
   return canonicalSha256({
     ...plan,
+    // Left out where there are none, so that such a plan keeps the digest it had before there were hooks.
+    ...(hooks === null ? {} : { hooks }),
     trips: plan.trips.map(barText),
     investigate: plan.investigate.map(barText),
     phases: plan.phases.map((phase) => ({ ...phase, gates: phase.gates.map(barText) })),

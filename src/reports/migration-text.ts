@@ -2,6 +2,7 @@
 import type {
   PlanDocument,
   PlannedGate,
+  PlannedHook,
   PlannedPhase,
   ScenarioResult,
   SimulationDocument,
@@ -14,7 +15,7 @@ const unknown = '–'
 
 /** Ends in a line feed. */
 export function renderPlan(plan: PlanDocument, style: TerminalStyle): string {
-  const { name, phases, trips, counted, investigate, shortestMs, planSha256 } = plan
+  const { name, phases, trips, counted, investigate, hooks, shortestMs, planSha256 } = plan
   const sections: Section[] = [
     {
       title: 'Phases',
@@ -39,6 +40,11 @@ export function renderPlan(plan: PlanDocument, style: TerminalStyle): string {
       ],
     },
     { title: 'What is told to somebody', lines: investigate.map((text) => ({ text: `shown not to hold: ${text}` })) },
+    {
+      title: 'Hooks: what is started and called, in place of a bridge',
+      table: { head: ['hook', 'what', 'within', 'variables'], rows: hooks.map(hookRow) },
+      lines: [],
+    },
     { title: 'Digest', lines: [{ text: planSha256 }] },
   ]
   const shown = sections.filter((section) => section.lines.length > 0 || (section.table?.rows.length ?? 0) > 0)
@@ -53,6 +59,11 @@ function phaseRow({ name, percentage, soakMs, approval }: PlannedPhase): Cell[] 
     { text: lasting(soakMs) },
     { text: approval ? 'somebody approves' : 'by itself' },
   ]
+}
+
+function hookRow({ name, title, timeoutMs, variables }: PlannedHook): Cell[] {
+  const names = variables.length === 0 ? unknown : variables.join(', ')
+  return [{ text: name }, { text: title }, { text: lasting(timeoutMs) }, { text: names }]
 }
 
 function gateRow({ name, deliveriesInSoak }: PlannedPhase, gate: PlannedGate): Cell[] {

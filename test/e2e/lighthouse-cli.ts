@@ -16,6 +16,8 @@ export interface Outcome {
 /** A folder that goes when the test ends: working directory and configuration folder of its commands. */
 export class Sandbox {
   readonly folder = mkdtempSync(join(tmpdir(), 'lighthouse-e2e-'))
+  /** That its commands have besides their own. */
+  readonly environment: Record<string, string> = {}
   private readonly children: ChildProcess[] = []
 
   start(...args: string[]): RunningCommand {
@@ -27,6 +29,7 @@ export class Sandbox {
         HOME: this.folder,
         XDG_CONFIG_HOME: join(this.folder, 'config'),
         CI: 'true',
+        ...this.environment,
       },
     })
     this.children.push(child)

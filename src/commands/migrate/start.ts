@@ -7,7 +7,8 @@ import { LighthouseError } from '../../platform/errors.ts'
 export default class MigrateStart extends MigrationCommand {
   static override summary = 'Move agents from polling to push by a plan, and watch them'
 
-  static override description = `FILE is a plan (docs/migration.md), or the name of a shipped one: quick or runsheet. The command carries the migration on until it is completed or rolled back; every
+  static override description = `FILE is a plan (docs/migration.md), or the name of a shipped one: quick or runsheet. What is moved is the bridge at --url, or whatever the
+hooks of the plan speak to (docs/migration-hooks.md): such a plan starts programs, so read it first. The command carries the migration on until it is completed or rolled back; every
 observation, decision and step is on disk before anything is done, so it may be killed at any time and taken up again with --resume. While no process carries it on, no trip is armed.
 Exit code 0 when it is completed, 21 when it was rolled back, 130 or 143 when it was interrupted.`
 
