@@ -95,6 +95,10 @@ export class MovingLoad {
     return new MovingLoad(plan, engine, arm, adminKey, events)
   }
 
+  get agents(): number {
+    return this.plan.agents
+  }
+
   /** Round after round until `stop`, which lets the one under way come to its end, or until `signal` aborts, which does not. */
   async run(signal: AbortSignal): Promise<void> {
     const abort = (): void => void this.arm.abort().catch((error: unknown) => this.events.onNote(String(error)))

@@ -1,0 +1,106 @@
+/**
+ * From flags of `bench migration` to a bridge, a load and the moves of its agents.
+ */
+import type { Carrying } from './migration-carrier.ts'
+import { beginWith, runnerParts, writeIncidents } from './migration-carrier.ts'
+import type { ProfileName } from './profiles.ts'
+import { brokenPromises, totalOf } from '../measurement/migration-account.ts'
+import type { MovesDocument } from '../measurement/moves-document.ts'
+import { openMigration, readMigration } from '../migration/folders.ts'
+import { parsePlan } from '../migration/plan-file.ts'
+import { statusOf } from '../migration/status.ts'
+import { freshSeed } from '../platform/random.ts'
+import { exitCodeOfMoves, movedShares, movesPlanText, runMoves } from '../suites/moves.ts'
+import { MovingLoad } from '../suites/moving-load.ts'
+
+export interface MovesFlags {
+  readonly profile?: ProfileName | undefined
+  readonly agents?: number | undefined
+  readonly rate?: number | undefined
+  readonly dwell?: number | undefined
+  readonly transport?: 'websocket' | 'sse' | undefined
+  readonly durability?: 'memory' | 'os' | 'fsync' | undefined
+  readonly seed?: string | undefined
+  readonly output?: string | undefined
+}
+
+interface Sizes {
+  readonly agents: number
+  readonly ratePerSecond: number
+  readonly dwellMs: number
+}
+
+const sizes: Readonly<Record<ProfileName, Sizes>> = {
+  smoke: { agents: 100, ratePerSecond: 200, dwellMs: 8000 },
+  standard: { agents: 1000, ratePerSecond: 1000, dwellMs: 30_000 },
+  full: { agents: 10_000, ratePerSecond: 1000, dwellMs: 600_000 },
+}
+const payloadBytes = 300
+const deadlineMs = 10_000
+/** Longer than a move, and short enough that memory holds one. */
+const longestRoundMs = 60_000
+
+export function movesSizes(flags: MovesFlags): Sizes & { readonly profile: ProfileName; readonly durationMs: number } {
+  const profile = flags.profile ?? 'standard'
+  const agents = flags.agents ?? sizes[profile].agents
+  const dwellMs = flags.dwell ?? sizes[profile].dwellMs
+  return {
+    profile,
+    agents: agents + (agents % 2),
+    ratePerSecond: flags.rate ?? sizes[profile].ratePerSecond,
+    dwellMs,
+    // Going back is seen to carry, and the round under way comes to its end.
+    durationMs: (movedShares.length + 1) * dwellMs + 10_000 + Math.min(dwellMs, longestRoundMs),
+  }
+}
+
+export async function benchMoves(flags: MovesFlags, { signal, tell }: Carrying): Promise<MovesDocument> {
+  const { profile, agents, ratePerSecond, dwellMs } = movesSizes(flags)
+  const seed = flags.seed ?? freshSeed()
+  const text = movesPlanText(dwellMs)
+  const plan = parsePlan(text, 'moves')
+  tell(`starting a bridge and connecting ${agents} agents, seed ${seed}`)
+  const load = await MovingLoad.open(
+    {
+      agents,
+      ratePerSecond,
+      payloadBytes,
+      deadlineMs,
+      roundDurationMs: Math.min(longestRoundMs, 2 * dwellMs),
+      seed,
+      options: { observe: `${plan.evidence.intervalMs}ms` },
+      durability: flags.durability ?? 'os',
+      transport: flags.transport ?? 'websocket',
+    },
+    {
+      onProgress: () => undefined,
+      onRound: ({ round, counts }) =>
+        tell(
+          `load, round ${round + 1}: ${counts.completed} of ${counts.scheduled} completed, ${counts.lost} lost, ${counts.duplicated} duplicated`,
+        ),
+      onNote: tell,
+    },
+  )
+  try {
+    const system = { kind: 'bridge', address: load.engine.url } as const
+    const folder = await beginWith({ text, source: 'moves', plan }, flags.output ?? 'migrations', system, null)
+    const open = openMigration(folder)
+    const by = { actor: 'lighthouse bench migration', reason: 'moves under load' }
+    const measured = await runMoves({ profile, open, load, dwellMs, parts: runnerParts({}, by, tell), tell }, signal)
+    writeIncidents(open, tell)
+    const migration = statusOf(readMigration(folder), { folder, carriedOn: false, waitingRequests: 0 })
+    const { account } = measured
+    return {
+      schemaVersion: 1,
+      profile,
+      migration,
+      load: account.load,
+      ...measured,
+      total: totalOf(account),
+      broken: brokenPromises(account),
+      exitCode: exitCodeOfMoves(measured),
+    }
+  } finally {
+    await load.close()
+  }
+}
