@@ -31,7 +31,7 @@ interface Sizes {
 }
 
 const sizes: Readonly<Record<ProfileName, Sizes>> = {
-  smoke: { agents: 100, ratePerSecond: 200, dwellMs: 8000 },
+  smoke: { agents: 100, ratePerSecond: 200, dwellMs: 10_000 },
   standard: { agents: 1000, ratePerSecond: 1000, dwellMs: 30_000 },
   full: { agents: 10_000, ratePerSecond: 1000, dwellMs: 600_000 },
 }
