@@ -90,7 +90,8 @@ function findRun(requirement: Extract<Requirement, { kind: 'run' }>, places: Req
   const entries = places.folders.flatMap((folder) => listRuns(folder, { suite, limit: mostCandidates }).runs)
   let why = `there is no run of ${suite}`
   for (const { id, path, state, startedAt } of entries) {
-    const startedMs = parseIssueTime(startedAt ?? '')
+    // Of whole seconds: what is judged are days.
+    const startedMs = parseIssueTime(`${(startedAt ?? '').slice(0, 19)}Z`)
     if (state !== 'decided' || startedMs === null) {
       why = `${id} was not run to its end`
       continue
