@@ -75,6 +75,8 @@ export interface AccountFacts {
   readonly seed: string
   readonly planted: { readonly fromPercentage: number; readonly stallMs: number } | null
   readonly rounds: number
+  /** Of load, all rounds together. */
+  readonly coveredMs: number
   readonly unknown: readonly { readonly round: number; readonly reasons: readonly string[] }[]
   readonly total: ExchangeCounts
   /** In rounds whose ledger is complete, so that what is missing is not merely late. */
@@ -178,6 +180,16 @@ export function canaryVisit(facts: MigrationFacts): Visit | undefined {
   if (facts.kind === 'canary') return coveredVisits(facts)[0]
   const first = facts.planPhases.find(({ percentage }) => percentage > 0)?.name
   return facts.visits.findLast(({ phase }) => phase === first)
+}
+
+/** Of intervals that ended while nobody watched; they can send agents back, and promote nobody. */
+export function unwatchedIntervalsMs({ visits }: MigrationFacts): number {
+  return visits.reduce((sum, visit) => sum + visit.unwatchedMs, 0)
+}
+
+/** Watched or not: what the journal saw of all phases. */
+export function seenMs({ visits }: MigrationFacts): number {
+  return visits.reduce((sum, visit) => sum + visit.coveredMs, 0)
 }
 
 export const canaryMs = 48 * 3_600_000

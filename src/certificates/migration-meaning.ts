@@ -119,6 +119,7 @@ function accountFacts(bytes: Uint8Array): AccountFacts {
   return {
     ...{ agents, ratePerSecond, payloadBytes, deadlineMs, seed, planted },
     rounds: rounds.length,
+    coveredMs: rounds.length * load.roundDurationMs,
     unknown: rounds.flatMap(({ round, ledger }) =>
       ledger.state === 'UNKNOWN' ? [{ round, reasons: ledger.reasons }] : [],
     ),

@@ -5,8 +5,9 @@
 import type { Risk, RiskLevel } from './assessment-risks.ts'
 import { code, prose } from './escape.ts'
 import { duration, plural } from './figures.ts'
-import { canaryMs, canaryVisit, type MigrationFacts } from './migration-facts.ts'
-import { isLossMeasured, judgedGates, stopsOf } from './migration-rules.ts'
+import { canaryMs, canaryVisit, unwatchedIntervalsMs, type MigrationFacts } from './migration-facts.ts'
+import { judgedGates, stopsOf } from './migration-rules.ts'
+import { isLossMeasured } from './migration-scope.ts'
 
 export function migrationRisks(facts: MigrationFacts): readonly Risk[] {
   const all = [
@@ -96,8 +97,16 @@ function gateRisks(facts: MigrationFacts): Risk[] {
   return risks
 }
 
-function watchRisks({ unwatchedMs, taken, failedChecks }: MigrationFacts): Risk[] {
+function watchRisks(facts: MigrationFacts): Risk[] {
+  const { unwatchedMs, taken, failedChecks } = facts
   const risks: Risk[] = []
+  const intervalsMs = unwatchedIntervalsMs(facts)
+  if (intervalsMs > 0)
+    risks.push({
+      level: 'LOW',
+      title: 'Intervals Unwatched',
+      details: [`${duration(intervalsMs)} that ended while nobody watched, and promoted nobody`],
+    })
   if (unwatchedMs > 0)
     risks.push({
       level: 'MEDIUM',

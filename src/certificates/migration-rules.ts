@@ -15,17 +15,15 @@ import type { Incident } from '../measurement/migration-document.ts'
 import { stopClasses } from '../statistics/decision.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import type { Item } from './assessment.ts'
-import { duration, figure, plural } from './figures.ts'
+import { duration, plural } from './figures.ts'
 import {
-  canaryMs,
-  canaryVisit,
   coveredVisits,
-  migrationScope,
   type GateFact,
   type MigrationFacts,
   type MigrationJudgement,
   type Visit,
 } from './migration-facts.ts'
+import { isLossMeasured, lossNotMeasured, notAssessed, scopeText } from './migration-scope.ts'
 
 export interface Stop {
   readonly name: string
@@ -60,10 +58,6 @@ export function judgedGates(facts: MigrationFacts): readonly JudgedGate[] {
   return last.flatMap((visit) => visit.gates.map((gate) => ({ ...gate, visit })))
 }
 
-export function isLossMeasured({ account, lost }: MigrationFacts): boolean {
-  return account !== null || lost !== null
-}
-
 export function judgeMigration(facts: MigrationFacts): MigrationJudgement {
   const { decision, reasons } = decide(facts)
   return {
@@ -92,11 +86,10 @@ function decide(facts: MigrationFacts): { readonly decision: Decision; readonly 
   ]
   if (open.length > 0) return { decision: 'NEEDS_FURTHER_REVIEW', reasons: open }
   const met = `${plural(gates.length, 'gate')} of ${plural(new Set(gates.map(({ visit }) => visit.phase)).size, 'phase')} met`
-  if (!isLossMeasured(facts)) return { decision: 'CONDITIONALLY_APPROVED', reasons: [met, notMeasured] }
+  if (!isLossMeasured(facts))
+    return { decision: 'CONDITIONALLY_APPROVED', reasons: [met, `loss was not measured: ${lossNotMeasured}`] }
   return { decision: 'APPROVED', reasons: [met, 'nothing was lost, as far as it was counted'] }
 }
-
-const notMeasured = 'loss was not measured: no account lies beside the journal, and the system does not count it'
 
 /** The last time that agents went back, if the decision has to say so: after a phase that is approved, however it went on. */
 export function wentBack(facts: MigrationFacts): Incident | null {
@@ -183,65 +176,4 @@ function backConditions(facts: MigrationFacts): Omit<Item, 'id'>[] {
   if (last.verified) return [cause]
   const text = 'Show that the old path carries the agents that went back to it'
   return [cause, { key: 'rollback:verified', state: 'NOT_SHOWN', text }]
-}
-
-function notAssessed(facts: MigrationFacts): { what: string; command: string }[] {
-  const { id, kind, account, lost, unwatchedMs, commit, journal, visits, planPhases } = facts
-  const lines: { what: string; command: string }[] = []
-  const canary = canaryVisit(facts)
-  if (canary !== undefined && canary.observedMs < canaryMs) {
-    const seen = `it was observed for ${duration(canary.observedMs)}`
-    lines.push({
-      what: `Whether ${canary.phase} holds its bars for 48 h: ${seen}, so 48 h are NOT_DEMONSTRATED`,
-      command: 'lighthouse migrate plan runsheet',
-    })
-  }
-  if (account === null && lost === null)
-    lines.push({ what: `Loss: ${notMeasured}`, command: `lighthouse migrate status ${id}` })
-  if (unwatchedMs > 0)
-    lines.push({
-      what: `${duration(unwatchedMs)} in which no process watched and no trip was armed`,
-      command: `lighthouse migrate status ${id}`,
-    })
-  if (journal.withoutHistogram > 0)
-    lines.push({
-      what: `Latencies of ${plural(journal.withoutHistogram, 'group')} of agents in intervals without a histogram: their counts are the system's word`,
-      command: `lighthouse migrate explain ${id}`,
-    })
-  const entered = new Set(visits.map(({ phase }) => phase))
-  const ahead = planPhases.filter(({ name }) => !entered.has(name)).map(({ name }) => name)
-  if (ahead.length > 0)
-    lines.push({
-      what: `Phases that were not entered: ${ahead.join(', ')}`,
-      command: `lighthouse migrate status ${id}`,
-    })
-  if (kind === 'canary' && !facts.over && !facts.sentBack)
-    lines.push({ what: 'What comes after the phase that is approved', command: `lighthouse migrate watch ${id}` })
-  if (commit === null)
-    lines.push({ what: 'Which code was moved: no commit was named', command: 'lighthouse migrate start --commit' })
-  return lines
-}
-
-/** Always printed beside the decision. */
-function scopeText(facts: MigrationFacts): string {
-  const { kind, phase, plan, visits, account, lost } = facts
-  const { agents, deliveries, deliveriesPerSecond, observedMs } = migrationScope(facts)
-  const canary = canaryVisit(facts)
-  const covered = coveredVisits(facts)
-  const share = Math.max(0, ...covered.map(({ percentage }) => percentage))
-  const where =
-    kind === 'canary'
-      ? `phase ${phase ?? ''} of plan ${plan}`
-      : `plan ${plan}, ${kind === 'rollback' ? `phase ${covered.at(-1)?.phase ?? ''}` : plural(visits.length, 'phase')}`
-  const shown = canary !== undefined && canary.observedMs < canaryMs
-  return [
-    `${where}, up to ${figure(share)} % of agents: at most ${plural(agents, 'agent')} on the new path, ${plural(deliveries, 'delivery', 'deliveries')} on it`,
-    `${figure(deliveriesPerSecond)} a second at its largest share, ${duration(observedMs)} observed`,
-    ...(shown ? [`${canary.phase} for ${duration(canary.observedMs)} (48 h NOT_DEMONSTRATED)`] : []),
-    account === null
-      ? lost === null
-        ? 'loss not measured'
-        : 'loss as the system counts it'
-      : `${plural(account.total.scheduled, 'exchange')} accounted for`,
-  ].join(', ')
 }

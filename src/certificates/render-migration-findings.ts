@@ -7,7 +7,8 @@ import { stopClasses } from '../statistics/decision.ts'
 import { cell, code, codeTable, prose } from './escape.ts'
 import { cross, duration, figure, plural, share, tick, warning, type Mark } from './figures.ts'
 import type { MigrationFacts } from './migration-facts.ts'
-import { isLossMeasured, judgedGates, stopsOf } from './migration-rules.ts'
+import { judgedGates, stopsOf } from './migration-rules.ts'
+import { isLossMeasured } from './migration-scope.ts'
 
 interface Finding {
   readonly title: string
@@ -68,6 +69,10 @@ function accountLines({ total, rounds, unknown }: NonNullable<MigrationFacts['ac
 
 function gatesFinding(facts: MigrationFacts): Finding {
   const title = 'Gates'
+  if (facts.kind === 'rollback') {
+    const lines = ['Gates are not what a certificate of going back rests on']
+    return { title, rating: 'NOT JUDGED', mark: warning, lines }
+  }
   const gates = judgedGates(facts)
   const met = gates.filter(({ verdict }) => verdict === 'MET').length
   const open = gates
@@ -103,7 +108,7 @@ function watchFinding({ journal, unwatchedMs, taken, failedChecks }: MigrationFa
   const title = 'Observation'
   const lines = [
     `**Journal**: ${plural(journal.decisions, 'decision')} come to again from ${plural(journal.intervals, 'interval')}, ${plural(journal.histograms, 'histogram')} counted again`,
-    `**Watched**: by ${plural(taken, 'process', 'processes')} one after the other, ${unwatchedMs > 0 ? `${duration(unwatchedMs)} by none` : 'without a gap'}`,
+    `**Watched**: by ${taken === 1 ? 'one process' : `${taken} processes one after the other`}, ${unwatchedMs > 0 ? `${duration(unwatchedMs)} by none` : 'without a gap'}`,
     `**Health Checks**: ${failedChecks} failed`,
     ...(journal.withoutHistogram > 0
       ? [
