@@ -175,11 +175,15 @@ export function approvedVisit(visits: readonly Visit[], phase: string | null): V
   )
 }
 
-/** The canary that the seeds speak of: the phase that is approved, or else the first one with agents on the new path. */
+/**
+ * The canary that the seeds speak of: the phase that is approved, or else the first one with agents on the new path, by the last attempt that
+ * led on, if one did.
+ */
 export function canaryVisit(facts: MigrationFacts): Visit | undefined {
   if (facts.kind === 'canary') return coveredVisits(facts)[0]
   const first = facts.planPhases.find(({ percentage }) => percentage > 0)?.name
-  return facts.visits.findLast(({ phase }) => phase === first)
+  const attempts = facts.visits.filter(({ phase }) => phase === first)
+  return attempts.findLast(({ outcome }) => outcome === 'left' || outcome === 'completed') ?? attempts.at(-1)
 }
 
 /** Of intervals that ended while nobody watched; they can send agents back, and promote nobody. */

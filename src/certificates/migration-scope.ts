@@ -20,7 +20,7 @@ export function isLossMeasured({ account, lost }: MigrationFacts): boolean {
 
 /** Each with the command that would show it. */
 export function notAssessed(facts: MigrationFacts): { what: string; command: string }[] {
-  const { id, kind, account, lost, unwatchedMs, commit, journal, visits, planPhases } = facts
+  const { id, kind, account, unwatchedMs, commit, journal, visits, planPhases } = facts
   const lines: { what: string; command: string }[] = []
   const canary = canaryVisit(facts)
   if (canary !== undefined && canary.observedMs < canaryMs) {
@@ -68,7 +68,7 @@ export function notAssessed(facts: MigrationFacts): { what: string; command: str
 
 /** Always printed beside the decision. */
 export function scopeText(facts: MigrationFacts): string {
-  const { kind, phase, plan, visits, account, lost } = facts
+  const { kind, phase, plan, planPhases, visits, account, lost } = facts
   const { agents, deliveries, deliveriesPerSecond, observedMs } = migrationScope(facts)
   const canary = canaryVisit(facts)
   const covered = coveredVisits(facts)
@@ -76,7 +76,7 @@ export function scopeText(facts: MigrationFacts): string {
   const where =
     kind === 'canary'
       ? `phase ${phase ?? ''} of plan ${plan}`
-      : `plan ${plan}, ${kind === 'rollback' ? `phase ${covered.at(-1)?.phase ?? ''}` : plural(visits.length, 'phase')}`
+      : `plan ${plan}, ${kind === 'rollback' ? `phase ${covered.at(-1)?.phase ?? ''}` : `${new Set(visits.map((each) => each.phase)).size} of ${plural(planPhases.length, 'phase')}`}`
   const shown = canary !== undefined && canary.observedMs < canaryMs
   return [
     `${where}, up to ${figure(share)} % of agents: at most ${plural(agents, 'agent')} on the new path, ${plural(deliveries, 'delivery', 'deliveries')} on it`,

@@ -100,13 +100,13 @@ export class RecordedMigration {
   constructor(
     parent: string,
     {
-      plan = shortPlan,
+      change = (plan) => plan,
       id = 'migration-20261122-020000-00aa',
       commit = migrationCommit,
       address = 'http://127.0.0.1:8765',
       planSource = 'rehearsed.yaml',
     }: {
-      readonly plan?: string
+      readonly change?: (plan: string) => string
       readonly id?: string
       readonly commit?: string | null
       readonly address?: string
@@ -114,6 +114,7 @@ export class RecordedMigration {
     } = {},
   ) {
     mkdirSync(parent, { recursive: true })
+    const plan = change(shortPlan)
     this.folder = beginMigration(parent, {
       id,
       plan,
