@@ -5,7 +5,7 @@
  * Which of the three forms a journal calls for is decided here too: what became of the agents last. They went back: `rollback`. The migration
  * is over: `migration`. A phase was left with its gates met: `canary`. None of these: `migration`, which then says that it is not over.
  */
-import { parseAccount, totalOf } from '../measurement/migration-account.ts'
+import { largestAccountBytes, parseAccount, totalOf } from '../measurement/migration-account.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { incidentsOf } from '../migration/incident.ts'
 import { readJournalBytes } from '../migration/journal.ts'
@@ -105,6 +105,8 @@ function checkLines(bytes: Uint8Array): void {
 }
 
 function accountFacts(bytes: Uint8Array): AccountFacts {
+  if (bytes.length > largestAccountBytes)
+    throw journalDiffers(`${accountEvidence} is larger than ${largestAccountBytes} bytes`)
   parseStrictJson(bytes, accountEvidence)
   const { load, planted, rounds } = parseAccount(bytes)
   rounds.forEach(({ round, counts }, index) => {

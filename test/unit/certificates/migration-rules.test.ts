@@ -14,7 +14,7 @@ import { migrationRisks } from '../../../src/certificates/migration-risks.ts'
 import { judgeMigration } from '../../../src/certificates/migration-rules.ts'
 import { collectMigrationEvidence } from '../../../src/certificates/run-evidence.ts'
 import { accountFile, type MigrationAccount } from '../../../src/measurement/migration-account.ts'
-import { completed, rolledBack, upTo, type RecordedMigration } from './recorded-migration.ts'
+import { completed, rolledBack, upTo, wholeAccount, type RecordedMigration } from './recorded-migration.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'migration-rules-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -228,6 +228,13 @@ describe('an account', () => {
     expect(refusedFor((account) => ({ ...account, rounds: [first(account), first(account)] }))).toThrow(
       refused(/out of order or there twice/),
     )
+    const large = { ...first(wholeAccount()), ledger: { state: 'UNKNOWN', reasons: Array(99).fill('x'.repeat(2000)) } }
+    expect(
+      refusedFor((account) => ({
+        ...account,
+        rounds: Array.from({ length: 60 }, (_, round) => ({ ...large, round })),
+      })),
+    ).toThrow(refused(/account\.json is larger than/))
     expect(refusedFor((account) => ({ ...account, more: 1 }))).toThrow(refused(/not as a rehearsal writes it/))
   })
 
