@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultMigrationsFolder } from '../../src/migration/folders.ts'
 import { completed, rolledBack, upTo } from '../unit/certificates/recorded-migration.ts'
 import { writeRecordedRun } from '../unit/certificates/recorded-run.ts'
 
@@ -121,7 +122,7 @@ describe('the commands', () => {
   ] as const)(
     'certify a migration as %s, and catch what was changed in its journal',
     (kind, more, status, code, make) => {
-      const place = make(join(root, 'migrations', kind)).folder
+      const place = make(join(root, defaultMigrationsFolder, kind)).folder
       const issued = lighthouse(['certify', 'issue', place, ...more, '--key', 'ci.pem', '--json'])
       expect([issued.status, issued.stderr, member(issued.stdout, 'status')]).toEqual([0, '', status])
       const own = join(place, 'certificate', String(member(issued.stdout, 'id')))
