@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MigrationKind } from '../../../src/certificates/format.ts'
 import {
+  approvedVisit,
   migrationScope,
   type MigrationFacts,
   type MigrationMeaning,
@@ -200,10 +201,39 @@ describe('what a journal calls for', () => {
   })
 })
 
+describe('a phase that is approved', () => {
+  it('is the last one that was left for another with agents on the new path and all its gates met', () => {
+    const named = (visits: MigrationFacts['visits'], phase: string | null = null): string | undefined =>
+      approvedVisit(visits, phase)?.phase
+    expect(named(facts.visits)).toBe('half')
+    expect(named(facts.visits, 'canary-5')).toBe('canary-5')
+    for (const phase of ['baseline', 'all', 'nowhere']) expect(named(facts.visits, phase)).toBeUndefined()
+    const missed = facts.visits.map((visit) =>
+      visit.phase === 'half'
+        ? { ...visit, gates: visit.gates.map((gate) => ({ ...gate, verdict: 'NOT_MET' as const })) }
+        : visit,
+    )
+    expect(named(missed)).toBe('canary-5')
+  })
+
+  it('saw only what the state machine believes: no interval twice, none that cannot be', () => {
+    const recorded = upTo('half', folder()).intervals(2)
+    const before = meaningOf(recorded).migration.visits.at(-1)
+    const last = recorded.replay.lastObservation
+    if (last === null) throw new Error('there is one')
+    const candidate = { ...last.candidate, agents: 5000 }
+    recorded.give({ type: 'observed', observation: { ...last, candidate } })
+    const after = meaningOf(recorded).migration
+    expect(after.visits.at(-1)).toEqual(before)
+    expect(after.journal.intervals).toBe(recorded.replay.observations)
+  })
+})
+
 describe('the scope', () => {
   it('is that of the new path: agents on it, half its deliveries as exchanges, and the time observed', () => {
     expect(migrationScope(facts)).toMatchObject({ agents: 200, deliveriesPerSecond: 40, exchangesPerSecond: 20 })
     expect(migrationScope(canary)).toMatchObject({ agents: 10, deliveries: 5200, observedMs: 120_000 })
+    expect(migrationScope({ ...facts, account: null }).exchangesPerSecond).toBe(20)
     const slower = withAccount(() => ({ ratePerSecond: 7 }))
     expect(migrationScope(slower).exchangesPerSecond).toBe(7)
   })
@@ -236,6 +266,16 @@ describe('an account', () => {
       })),
     ).toThrow(refused(/account\.json is larger than/))
     expect(refusedFor((account) => ({ ...account, more: 1 }))).toThrow(refused(/not as a rehearsal writes it/))
+  })
+
+  it('counts as lost only what a complete ledger misses', () => {
+    const missing = (state: 'COMPLETE' | 'UNKNOWN') => (account: MigrationAccount) => {
+      const counts = { ...first(account).counts, completed: 3997, lost: 3 }
+      return { ...account, rounds: [{ ...first(account), counts, ledger: { state, reasons: [] } }] }
+    }
+    const judged = (state: 'COMPLETE' | 'UNKNOWN') =>
+      meaningOf(completed(folder()).account(missing(state))).judged.decision
+    expect([judged('COMPLETE'), judged('UNKNOWN')]).toEqual(['EMERGENCY_STOP', 'NEEDS_FURTHER_REVIEW'])
   })
 
   it('is read as it lies beside the journal', () => {

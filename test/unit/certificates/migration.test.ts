@@ -6,6 +6,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, wri
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeSignerLine } from '../../../src/certificates/allowed-signers.ts'
+import { parseBundle } from '../../../src/certificates/envelope.ts'
+import { parseStatement } from '../../../src/certificates/statement.ts'
 import { certifyMigration } from '../../../src/certificates/certify-run.ts'
 import { approvalNamespace, limits } from '../../../src/certificates/format.ts'
 import type { Issued } from '../../../src/certificates/issue.ts'
@@ -94,6 +96,13 @@ describe('the certificate of a migration', () => {
     }
     expect(readdirSync(join(issued.packagePath, 'evidence')).sort()).toEqual(['account.json', 'journal.jsonl'])
     expect(issued.id).not.toBe(canary.id)
+  })
+
+  it('names no commit as a subject, since nobody looked at one', () => {
+    const bundle = readFileSync(join(issued.packagePath, `${issued.id}.md.sigstore.json`))
+    const { payload } = parseBundle(bundle, 'it')
+    expect(parseStatement(payload)).toMatchObject({ gitCommit: null, kind: 'migration', phase: null })
+    expect(Buffer.from(payload).toString('utf8')).toContain(`"commit":"${migrationCommit}"`)
   })
 
   it('says of the meaning rung what was come to again', async () => {
