@@ -5,7 +5,7 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { packTar, unpackTar } from 'modern-tar'
-import { idPattern, inByteOrder, isSafePath, limits } from './format.ts'
+import { idPattern, inByteOrder, isSafePath, largestFile, limits } from './format.ts'
 import { checkCollisions, checkTotals, type FileMap } from './package-files.ts'
 import { malformed } from './text-rules.ts'
 
@@ -44,7 +44,7 @@ export async function unpackArchive(bytes: Uint8Array): Promise<FileMap> {
     const content = data ?? new Uint8Array()
     if (path === '' || content.length !== header.size) throw malformed(`${name} in the archive is cut short`)
     if (files.has(path)) throw malformed(`the archive holds ${name} twice`)
-    if (content.length > limits.fileBytes) throw malformed(`${name} in the archive is too large`)
+    if (content.length > largestFile(path)) throw malformed(`${name} in the archive is too large`)
     files.set(path, content)
     total += content.length
     checkTotals(files.size, total)

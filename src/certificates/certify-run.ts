@@ -1,5 +1,5 @@
 /**
- * Certifies a run that just ended, with the key that was named or the default one. Where no key can be kept there
+ * Certifies a run or a migration that just ended, with the key that was named or the default one. Where no key can be kept there
  * is no certificate but a warning; a key that was named and does not work is an error.
  */
 import { dirname, join } from 'node:path'
@@ -34,6 +34,18 @@ export function certifyRun(runDirectory: string, key: SigningKey, now: number): 
     outputDirectory: join(runDirectory, 'certificate'),
     key,
     kind: 'readiness',
+    component: defaultComponent,
+    agent: defaultAgent,
+    now,
+  })
+}
+
+/** Beside the journal, of the form that the journal calls for. */
+export function certifyMigration(folder: string, key: SigningKey, now: number): Promise<Issued> {
+  return issueCertificate({
+    runDirectory: folder,
+    outputDirectory: join(folder, 'certificate'),
+    key,
     component: defaultComponent,
     agent: defaultAgent,
     now,

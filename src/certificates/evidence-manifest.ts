@@ -9,6 +9,7 @@ import {
   inByteOrder,
   isCampaignPath,
   isEvidencePath,
+  isMigrationPath,
   isSafePath,
   limits,
   previousEvidence,
@@ -43,7 +44,8 @@ export function parseManifest(bytes: Uint8Array, name: string): readonly Manifes
     const path = match?.[2]
     if (sha256 === undefined || path === undefined) throw malformed(`${place} is not of the form "SHA256  PATH"`)
     const inside = path.startsWith(`${evidenceFolder}/`) ? path.slice(evidenceFolder.length + 1) : ''
-    if (!isSafePath(path) || !(isEvidencePath(inside) || isCampaignPath(inside) || inside === previousEvidence)) {
+    const known = [isEvidencePath, isCampaignPath, isMigrationPath].some((isKnown) => isKnown(inside))
+    if (!isSafePath(path) || !(known || inside === previousEvidence)) {
       throw malformed(`${place} names a path that is not evidence`)
     }
     if (path <= previous) throw malformed(`${place} is out of order or repeated`)

@@ -7,10 +7,21 @@ import type { Suite } from '../measurement/vocabulary.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import type { Status } from './assessment.ts'
 import { duration, figure } from './figures.ts'
+import type { CertificateKind } from './format.ts'
 import { parseIssueTime } from './issue-time.ts'
 import type { SignoffJudgement } from './signoffs.ts'
 import type { Statement } from './statement.ts'
-import { isCampaign, measuredScope, subjectOf, subjectStatus, type Meaning, type RunMeaning } from './subject.ts'
+import { migrationScope } from './migration-facts.ts'
+import {
+  isCampaign,
+  isMigration,
+  measuredScope,
+  subjectOf,
+  subjectStatus,
+  type MeasuredScope,
+  type Meaning,
+  type RunMeaning,
+} from './subject.ts'
 
 export const requirable = ['APPROVED', 'CONDITIONALLY_APPROVED', 'RECOMMEND'] as const
 export type Requirement = (typeof requirable)[number]
@@ -28,8 +39,10 @@ export interface Expectation {
   readonly profile?: (typeof scopeProfiles)[number] | undefined
   readonly minAgents?: number | undefined
   readonly minRate?: number | undefined
-  /** Rounds in which every engine was valid, times their length. */
+  /** Rounds in which every engine was valid, times their length; of a migration, the time observed. */
   readonly minDurationMs?: number | undefined
+  /** Which form, so that a canary cannot pass for a migration. */
+  readonly kind?: CertificateKind | undefined
   readonly signoffs?: number | undefined
   /** Suites that must have run to their end, in a campaign or as the one run. */
   readonly suites?: readonly Suite[] | undefined
@@ -66,6 +79,7 @@ export function unmetExpectations(expectation: Expectation, facts: Facts): reado
   return [
     ...timeUnmet(expectation, facts),
     ...identityUnmet(expectation, facts),
+    ...kindUnmet(expectation, facts),
     ...decisionUnmet(expectation, facts),
     ...scopeUnmet(expectation, facts),
     ...suitesUnmet(expectation, facts),
@@ -99,6 +113,12 @@ function identityUnmet({ commit, component }: Expectation, { statement, meaning 
   return unmet
 }
 
+function kindUnmet({ kind }: Expectation, { statement }: Facts): string[] {
+  return kind === undefined || statement.kind === kind
+    ? []
+    : [`it is a certificate of ${statement.kind}, not of ${kind}`]
+}
+
 function decisionUnmet({ require }: Expectation, { statement, meaning }: Facts): string[] {
   if (require === undefined) return []
   const status: Status = require === 'RECOMMEND' ? subjectStatus(statement.kind, meaning) : subjectOf(meaning).decision
@@ -108,6 +128,14 @@ function decisionUnmet({ require }: Expectation, { statement, meaning }: Facts):
 
 /** Of a campaign every run has to have the scope: one large run does not stand for the others. */
 function scopeUnmet(expectation: Expectation, { meaning }: Facts): string[] {
+  if (isMigration(meaning)) {
+    const { agents, exchangesPerSecond, observedMs } = migrationScope(meaning.migration)
+    const profile = expectation.profile === undefined ? [] : ['a migration has no profile']
+    return [
+      ...profile,
+      ...sizeUnmet(expectation, { agents, ratePerSecond: exchangesPerSecond, measuredMs: observedMs }),
+    ]
+  }
   return subjectOf(meaning).runs.flatMap((each) => {
     const unmet = runScopeUnmet(expectation, each)
     return isCampaign(meaning) ? unmet.map((what) => `${each.results.suite} (${each.run.runId}): ${what}`) : unmet
@@ -116,12 +144,18 @@ function scopeUnmet(expectation: Expectation, { meaning }: Facts): string[] {
 
 function runScopeUnmet(expectation: Expectation, meaning: RunMeaning): string[] {
   const scope = measuredScope(meaning)
-  const unmet: string[] = []
-  const { profile, minAgents, minRate, minDurationMs } = expectation
+  const { profile } = expectation
   const size = (name: string): number => scopeProfiles.findIndex((known) => known === name)
-  if (profile !== undefined && size(scope.profile) < size(profile)) {
-    unmet.push(`its profile is ${scope.profile}, smaller than ${profile}`)
-  }
+  const smaller = profile !== undefined && size(scope.profile) < size(profile)
+  const unmet = smaller ? [`its profile is ${scope.profile}, smaller than ${profile}`] : []
+  return [...unmet, ...sizeUnmet(expectation, scope)]
+}
+
+function sizeUnmet(
+  { minAgents, minRate, minDurationMs }: Expectation,
+  scope: Pick<MeasuredScope, 'agents' | 'ratePerSecond' | 'measuredMs'>,
+): string[] {
+  const unmet: string[] = []
   if (minAgents !== undefined && scope.agents < minAgents)
     unmet.push(`it covers ${scope.agents} agents, fewer than ${minAgents}`)
   if (minRate !== undefined && scope.ratePerSecond < minRate) {
@@ -133,10 +167,15 @@ function runScopeUnmet(expectation: Expectation, meaning: RunMeaning): string[] 
   return unmet
 }
 
-function suitesUnmet({ suites }: Expectation, { meaning }: Facts): string[] {
-  const finished = isCampaign(meaning)
+function suitesOf(meaning: Meaning): readonly Suite[] {
+  if (isMigration(meaning)) return []
+  return isCampaign(meaning)
     ? meaning.campaign.suites.flatMap(({ suite, outcome }) => (outcome === 'finished' ? [suite] : []))
     : [meaning.run.suite]
+}
+
+function suitesUnmet({ suites }: Expectation, { meaning }: Facts): string[] {
+  const finished = suitesOf(meaning)
   const missing = (suites ?? []).filter((suite) => !finished.includes(suite))
   return missing.length === 0 ? [] : [`it covers ${finished.join(', ') || 'no suite'}, and not ${missing.join(', ')}`]
 }

@@ -10,7 +10,14 @@ export const certificateKinds = ['readiness', 'analysis'] as const
 export type RunCertificateKind = (typeof certificateKinds)[number]
 /** Of several runs under one decision. */
 export const campaignKind = 'campaign'
-export type CertificateKind = RunCertificateKind | typeof campaignKind
+/** Of a migration: that it is over, that a phase was left with its gates met, that agents went back. */
+export const migrationKinds = ['migration', 'canary', 'rollback'] as const
+export type MigrationKind = (typeof migrationKinds)[number]
+export type CertificateKind = RunCertificateKind | typeof campaignKind | MigrationKind
+
+export function isMigrationKind(kind: CertificateKind): kind is MigrationKind {
+  return migrationKinds.some((known) => known === kind)
+}
 
 /** SSHSIG namespaces. A signature made for one meaning never counts for another. */
 export const certificateNamespace = 'certificate@lighthouse-harness'
@@ -21,6 +28,9 @@ export const predicateTypes: Readonly<Record<CertificateKind, string>> = {
   readiness: 'urn:lighthouse-harness:readiness:v1',
   analysis: 'urn:lighthouse-harness:analysis:v1',
   campaign: 'urn:lighthouse-harness:campaign:v1',
+  migration: 'urn:lighthouse-harness:migration:v1',
+  canary: 'urn:lighthouse-harness:canary:v1',
+  rollback: 'urn:lighthouse-harness:rollback:v1',
 }
 export const payloadType = 'application/vnd.in-toto+json'
 export const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
@@ -38,6 +48,8 @@ export const limits = {
   manifestBytes: 2_000_000,
   signoffBytes: 16_384,
   fileBytes: 64 * 1024 * 1024,
+  /** A week of baseline and a canary of 48 h at intervals of ten seconds are about 100 MB; the bound of the whole package stays. */
+  journalBytes: 192 * 1024 * 1024,
   packageBytes: 256 * 1024 * 1024,
   archiveBytes: 128 * 1024 * 1024,
   files: 10_000,
@@ -100,6 +112,24 @@ export function memberOfPath(path: string): { readonly runId: string; readonly p
 /** Evidence of a campaign, and never of a run. */
 export function isCampaignPath(path: string): boolean {
   return path === campaignEvidence || (isSafePath(path) && memberOfPath(path) !== null)
+}
+
+export const migrationTitles: Readonly<Record<MigrationKind, string>> = {
+  migration: 'MIGRATION READINESS CERTIFICATE',
+  canary: 'CANARY APPROVAL CERTIFICATE',
+  rollback: 'ROLLBACK INCIDENT CERTIFICATE',
+}
+export const journalEvidence = 'journal.jsonl'
+export const accountEvidence = 'account.json'
+
+/** Evidence of a migration, and never of a run. */
+export function isMigrationPath(path: string): boolean {
+  return path === journalEvidence || path === accountEvidence
+}
+
+/** Bytes that a file of a package may have; `path` is relative to the package. */
+export function largestFile(path: string): number {
+  return path === `${evidenceFolder}/${journalEvidence}` ? limits.journalBytes : limits.fileBytes
 }
 
 /** Relative, of plain ASCII segments, without `.`, `..` or a backslash: what sha256sum prints without escapes. */

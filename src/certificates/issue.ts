@@ -1,11 +1,11 @@
 /**
- * Issues a certificate for a recorded run. First the meaning check: what does not follow from the evidence is never
+ * Issues a certificate for a recorded run, campaign or migration. First the meaning check: what does not follow from the evidence is never
  * signed. Then, without circularity: evidence → SHA256SUMS → Markdown body (which prints the digest of SHA256SUMS)
  * → SSHSIG inside the file → digest of the whole file → Statement → DSSE. The package appears under its final name
  * only when it is complete, and an existing one is never touched.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sha256Hex } from '../measurement/canonical-json.ts'
 import { LighthouseError } from '../platform/errors.ts'
@@ -13,38 +13,23 @@ import { makeFolders } from '../platform/folders.ts'
 import { signCertificateText } from './certificate-text.ts'
 import { code, field } from './escape.ts'
 import { parseManifest, writeManifest } from './evidence-manifest.ts'
-import {
-  campaignEvidence,
-  campaignKind,
-  certificateNamespace,
-  evidenceFolder,
-  limits,
-  packageNames,
-  previousEvidence,
-  type CertificateKind,
-  type RunCertificateKind,
-} from './format.ts'
+import { certifiedSubject, type WantedSubject } from './certified-subject.ts'
+import { certificateNamespace, evidenceFolder, limits, packageNames, previousEvidence } from './format.ts'
 import { writeBundle } from './envelope.ts'
 import { formatIssueTime } from './issue-time.ts'
 import { isCode, type SigningKey } from './keys.ts'
-import { checkIssuedAfterRun, checkMeaning } from './meaning.ts'
+import { checkIssuedAfterRun } from './meaning.ts'
 import { readRegularFile } from './package-files.ts'
 import { parsePrevious, type PreviousCertificate } from './previous.ts'
 import { renderMeaning } from './render-meaning.ts'
-import { collectCampaignEvidence, collectEvidence } from './run-evidence.ts'
 import { buildPredicate, certificateId, commitDigest, writeStatement, type FixedInputs } from './statement.ts'
 import type { Status } from './assessment.ts'
-import { checkCampaignMeaning } from './campaign-meaning.ts'
-import { subjectOf, subjectStatus, type Meaning } from './subject.ts'
+import { subjectOf, subjectStatus } from './subject.ts'
 
-export interface IssueRequest {
-  /** Of a run, or of a campaign beside its runs. */
-  readonly runDirectory: string
+export interface IssueRequest extends WantedSubject {
   /** The package becomes `<outputDirectory>/<ID>/`. */
   readonly outputDirectory: string
   readonly key: SigningKey
-  /** Of a run; a campaign has a kind of its own. */
-  readonly kind: RunCertificateKind
   readonly component: string
   /** Who vouches, e.g. `performance-engineer`. */
   readonly agent: string
@@ -66,10 +51,11 @@ export interface Issued {
 /** Throws MEANING_DIFFERS (the results do not follow), RUN_DIRECTORY, USAGE, or ENVIRONMENT (cannot be written). */
 export async function issueCertificate(request: IssueRequest): Promise<Issued> {
   checkRequest(request)
-  const { kind, evidence, meaning } = collect(request)
+  const { kind, phase, evidence, meaning } = await certifiedSubject(request)
   const previous = readPrevious(request)
   const fixed: FixedInputs = {
     kind,
+    phase,
     component: request.component,
     agent: request.agent,
     issuedAt: formatIssueTime(request.now),
@@ -108,28 +94,6 @@ export async function issueCertificate(request: IssueRequest): Promise<Issued> {
     fingerprint,
     newKey: request.key.isNew,
   }
-}
-
-interface Collected {
-  readonly kind: CertificateKind
-  /** By path relative to the evidence folder. */
-  readonly evidence: ReadonlyMap<string, Uint8Array>
-  readonly meaning: Meaning
-}
-
-/** What the directory holds decides what is certified; a campaign has one kind of certificate and follows none. */
-function collect({ runDirectory, kind, previous }: IssueRequest): Collected {
-  if (lstatSync(join(runDirectory, campaignEvidence), { throwIfNoEntry: false }) === undefined) {
-    const evidence = collectEvidence(runDirectory)
-    return { kind, evidence, meaning: checkMeaning(evidence) }
-  }
-  if (kind !== 'readiness' || previous !== undefined) {
-    throw new LighthouseError('USAGE', 'the certificate of a campaign is of one kind and follows no earlier one', {
-      suggestions: ['Leave --kind and --previous out, or certify one of its runs.'],
-    })
-  }
-  const evidence = collectCampaignEvidence(runDirectory)
-  return { kind: campaignKind, evidence, meaning: checkCampaignMeaning(evidence) }
 }
 
 function checkRequest(request: IssueRequest): void {

@@ -13,10 +13,12 @@ import { isEvidencePath } from './format.ts'
 import { parseIssueTime } from './issue-time.ts'
 import type { RunMeaning } from './subject.ts'
 
-export function meaningDiffers(message: string, cause?: unknown): LighthouseError {
+const ofRun = 'Derive the results again from the untouched run directory (`lighthouse report`), then issue anew.'
+
+export function meaningDiffers(message: string, cause?: unknown, suggestion = ofRun): LighthouseError {
   return new LighthouseError('MEANING_DIFFERS', message, {
     ...(cause === undefined ? {} : { cause }),
-    suggestions: ['Derive the results again from the untouched run directory (`lighthouse report`), then issue anew.'],
+    suggestions: [suggestion],
   })
 }
 

@@ -7,7 +7,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { LighthouseError } from '../platform/errors.ts'
-import { isSafePath, limits, packageNames } from './format.ts'
+import { isSafePath, largestFile, limits, packageNames } from './format.ts'
 import { malformed } from './text-rules.ts'
 
 /** By path relative to the package's folder. */
@@ -64,7 +64,7 @@ export function readFolder(root: string): FileMap {
       if (!isSafePath(path)) throw malformed(`the package holds the unsafe name ${JSON.stringify(path.slice(0, 100))}`)
       if (entry.isDirectory()) walk(path)
       else if (entry.isFile()) {
-        const bytes = readRegularFile(join(root, path), path, limits.fileBytes)
+        const bytes = readRegularFile(join(root, path), path, largestFile(path))
         total += bytes.length
         files.set(path, bytes)
         checkTotals(files.size, total)

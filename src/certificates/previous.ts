@@ -12,7 +12,7 @@ import { slowestStage } from './assessment.ts'
 import { parseCertificateText } from './certificate-text.ts'
 import { code } from './escape.ts'
 import { candidateOf, figure, targetMeasured, validRoundsOf } from './figures.ts'
-import { campaignTitle, certificateNamespace, idPattern } from './format.ts'
+import { campaignTitle, certificateNamespace, idPattern, migrationTitles } from './format.ts'
 import { verifySsh } from './sshsig.ts'
 import { fingerprintOf } from './ssh-wire.ts'
 import { malformed } from './text-rules.ts'
@@ -58,6 +58,8 @@ export function parsePrevious(bytes: Uint8Array, altered: (message: string) => E
   const lines = body.split('\n')
   // Its conditions hang on runs of several suites; none of them is judged by one run.
   if (lines[0] === `# ${campaignTitle}`) throw malformed('the previous certificate is of a campaign, not of a run')
+  if (Object.values(migrationTitles).some((title) => lines[0] === `# ${title}`))
+    throw malformed('the previous certificate is of a migration, not of a run')
   const id = labelled(lines, 'Certificate ID')
   if (!idPattern.test(id)) throw malformed('the previous certificate has no certificate ID')
   return {

@@ -57,10 +57,13 @@ export function renderFindings(results: ResultsDocument): string[] {
   ]
 }
 
-export function limited(lines: readonly string[]): readonly string[] {
-  if (lines.length <= listed) return lines
-  return [...lines.slice(0, listed), `${lines.length - listed} more are in results.json`]
+/** Cuts lists, and says where the rest stands. */
+export function limitedBy(file: string): (lines: readonly string[]) => readonly string[] {
+  return (lines) =>
+    lines.length <= listed ? lines : [...lines.slice(0, listed), `${lines.length - listed} more are in ${file}`]
 }
+
+export const limited = limitedBy('results.json')
 
 function deliveryFinding(results: ResultsDocument): Finding {
   const candidate = candidateOf(results)

@@ -1,12 +1,21 @@
 /**
- * Collects the evidence of a run directory by allow-list: the named files that exist, nothing else, no links. What
+ * Collects the evidence of a run, a campaign or a migration: of a run directory by allow-list: the named files that exist, nothing else, no links. What
  * the meaning check needs must be there; the rest of the directory (report, plots, other certificates) stays.
  */
 import { lstatSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseCampaign } from '../measurement/campaign-directory.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { campaignEvidence, isEvidencePath, limits, memberPath } from './format.ts'
+import {
+  accountEvidence,
+  campaignEvidence,
+  evidenceFolder,
+  isEvidencePath,
+  journalEvidence,
+  largestFile,
+  limits,
+  memberPath,
+} from './format.ts'
 import { checkCollisions, checkTotals, readRegularFile } from './package-files.ts'
 
 const required = ['run.json', 'results.json', 'targets.json', 'claims.json'] as const
@@ -28,6 +37,29 @@ export function collectCampaignEvidence(directory: string): ReadonlyMap<string, 
       checkTotals(files.size, total)
     }
   }
+  return files
+}
+
+/**
+ * Of a migration: the whole lines of its journal, to which somebody may be adding just now, and the account if there is one. Throws
+ * RUN_DIRECTORY.
+ */
+export function collectMigrationEvidence(folder: string): ReadonlyMap<string, Uint8Array> {
+  const size = lstatSync(join(folder, journalEvidence), { throwIfNoEntry: false })?.size ?? 0
+  if (size > limits.journalBytes)
+    throw new LighthouseError(
+      'RUN_DIRECTORY',
+      `${journalEvidence} has ${size} bytes, and a certificate holds at most ${limits.journalBytes}`,
+      {
+        suggestions: [
+          'Give the plan a longer interval (evidence: interval), or certify a phase before the journal is that long.',
+        ],
+      },
+    )
+  const journal = readEvidence(join(folder, journalEvidence), journalEvidence)
+  const files = new Map([[journalEvidence, journal.subarray(0, journal.lastIndexOf(10) + 1)]])
+  if (lstatSync(join(folder, accountEvidence), { throwIfNoEntry: false }) !== undefined)
+    files.set(accountEvidence, readEvidence(join(folder, accountEvidence), accountEvidence))
   return files
 }
 
@@ -69,16 +101,16 @@ function roundFolders(runDirectory: string): string[] {
 
 function readEvidence(file: string, path: string): Uint8Array {
   try {
-    return readRegularFile(file, path, limits.fileBytes)
+    return readRegularFile(file, path, largestFile(`${evidenceFolder}/${path}`))
   } catch (cause) {
     const reason = cause instanceof LighthouseError ? cause.message : 'it cannot be read'
-    return refuse(`the run cannot be certified: ${reason}`, cause)
+    return refuse(`it cannot be certified: ${reason}`, cause)
   }
 }
 
 function refuse(message: string, cause?: unknown): never {
   throw new LighthouseError('RUN_DIRECTORY', message, {
     ...(cause === undefined ? {} : { cause }),
-    suggestions: ['Name the directory of a finished run, e.g. runs/run-20261122-020736-1a2b.'],
+    suggestions: ['Name the directory of a finished run, e.g. runs/run-20261122-020736-1a2b, or of a migration.'],
   })
 }

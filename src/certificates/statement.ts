@@ -11,7 +11,9 @@ import {
   certificateKinds,
   decisionRulesVersion,
   idPattern,
+  isMigrationKind,
   limits,
+  migrationKinds,
   packageNames,
   predicateTypes,
   rendererVersion,
@@ -20,12 +22,15 @@ import {
 } from './format.ts'
 import { parseIssueTime } from './issue-time.ts'
 import { jsonArray, jsonInteger, jsonObject, jsonString, onlyKeys, parseStrictJson, type Json } from './strict-json.ts'
-import { isCampaign, measuredScope, subjectOf, subjectStatus, type Meaning } from './subject.ts'
+import { migrationPredicate } from './migration-predicate.ts'
+import { isCampaign, isMigration, measuredScope, subjectOf, subjectStatus, type Meaning } from './subject.ts'
 import { malformed } from './text-rules.ts'
 
 /** The inputs that the evidence does not hold. */
 export interface FixedInputs {
   readonly kind: CertificateKind
+  /** That a canary approval is of; null for every other kind. */
+  readonly phase: string | null
   readonly component: string
   readonly agent: string
   /** As `formatIssueTime` writes it. */
@@ -49,6 +54,8 @@ export function certificateId(fixed: FixedInputs, manifestSha256: string, meanin
     engines,
     decision: subjectStatus(fixed.kind, meaning),
     issuedAt: fixed.issuedAt,
+    // One journal may have certificates of several forms in the same second.
+    ...(isMigrationKind(fixed.kind) ? { kind: fixed.kind, phase: fixed.phase } : {}),
   }
   const digest = sha256Hex(`lighthouse-id/v1\0${canonicalJson(named)}`)
   return `LH-${fixed.issuedAt.slice(0, 10).replaceAll('-', '')}-${base32(Buffer.from(digest, 'hex').subarray(0, 10))}`
@@ -65,6 +72,7 @@ export function buildPredicate(id: string, fixed: FixedInputs, manifestSha256: s
   const { decision, commit, dirty, engines } = subjectOf(meaning)
   const certificate = { id, ...fixedFields(fixed), rendererVersion, decisionRulesVersion }
   const head = { schemaVersion: 1, certificate, decision, status: subjectStatus(fixed.kind, meaning) }
+  if (isMigration(meaning)) return { ...head, ...migrationPredicate(meaning, manifestSha256) }
   if (!isCampaign(meaning)) {
     const { run, results } = meaning
     return {
@@ -99,8 +107,8 @@ export function buildPredicate(id: string, fixed: FixedInputs, manifestSha256: s
   }
 }
 
-function fixedFields({ kind, component, agent, issuedAt }: FixedInputs): { readonly [key: string]: Json } {
-  return { kind, component, agent, issuedAt }
+function fixedFields({ kind, phase, component, agent, issuedAt }: FixedInputs): { readonly [key: string]: Json } {
+  return { kind, ...(phase === null ? {} : { phase }), component, agent, issuedAt }
 }
 
 function targetFields(target: ResultsDocument['targets'][number]): Json {
@@ -143,8 +151,9 @@ export function writeStatement(
   return Buffer.from(JSON.stringify(statement), 'utf8')
 }
 
-/** A commit that may stand in a digest: SHA-1 or SHA-256 in lower-case hexadecimal. */
+/** A commit that may stand in a digest: SHA-1 or SHA-256 in lower-case hexadecimal, and observed, not declared. */
 export function commitDigest(meaning: Meaning): string | null {
+  if (isMigration(meaning)) return null
   const commit = subjectOf(meaning).commit.value
   return commit !== null && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit) ? commit : null
 }
@@ -159,7 +168,9 @@ export function parseStatement(payload: Uint8Array): Statement {
   if (jsonInteger(predicate['schemaVersion'], `${what}: schemaVersion`) !== 1)
     throw malformed(`${what}: schemaVersion is not known`)
   const certificate = jsonObject(predicate['certificate'], `${what}: certificate`)
-  const kind = ([...certificateKinds, campaignKind] as const).find((known) => known === certificate['kind'])
+  const kind = ([...certificateKinds, campaignKind, ...migrationKinds] as const).find(
+    (known) => known === certificate['kind'],
+  )
   if (kind === undefined || statement['predicateType'] !== predicateTypes[kind]) {
     throw malformed(`${what}: predicateType and kind are not of a certificate`)
   }
@@ -173,6 +184,7 @@ export function parseStatement(payload: Uint8Array): Statement {
   return {
     id,
     kind,
+    phase: kind === 'canary' ? phaseOf(certificate['phase'], what) : null,
     component: jsonString(certificate['component'], `${what}: component`),
     agent: jsonString(certificate['agent'], `${what}: agent`),
     issuedAt,
@@ -181,6 +193,13 @@ export function parseStatement(payload: Uint8Array): Statement {
     gitCommit: subjects.get('code-under-test')?.get('gitCommit') ?? null,
     predicate,
   }
+}
+
+/** As a plan may name one. */
+function phaseOf(value: Json | undefined, what: string): string {
+  const phase = jsonString(value, `${what}: phase`)
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(phase)) throw malformed(`${what}: phase is not the name of one`)
+  return phase
 }
 
 function checkVersions(certificate: Readonly<Record<string, Json>>, what: string): void {

@@ -1,15 +1,17 @@
 /**
- * What a certificate is about: one run, or a campaign of several. Everything that is said of both (identity, decision, scope, time,
+ * What a certificate is about: one run, a campaign of several, or a migration. Everything that is said of all (identity, decision, scope, time,
  * size) goes through here, so that statement, ID and expectations treat them alike. Of several runs the least of each counts: a commit that
  * all share, a tree that is clean for all, a size that each had.
  */
 import type { CampaignDocument } from '../measurement/campaign-document.ts'
 import type { Fact, ResultsDocument } from '../measurement/results-document.ts'
 import type { RunManifest } from '../measurement/round-evidence.ts'
+import { utcTimestamp } from '../measurement/utc-time.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { statusOf, type Status } from './assessment.ts'
 import { validRoundsOf } from './figures.ts'
-import { campaignKind, type CertificateKind } from './format.ts'
+import { certificateKinds, type CertificateKind } from './format.ts'
+import type { MigrationMeaning } from './migration-facts.ts'
 
 export interface RunMeaning {
   readonly run: RunManifest
@@ -24,10 +26,14 @@ export interface CampaignMeaning {
   readonly members: readonly RunMeaning[]
 }
 
-export type Meaning = RunMeaning | CampaignMeaning
+export type Meaning = RunMeaning | CampaignMeaning | MigrationMeaning
 
 export function isCampaign(meaning: Meaning): meaning is CampaignMeaning {
   return 'campaign' in meaning
+}
+
+export function isMigration(meaning: Meaning): meaning is MigrationMeaning {
+  return 'migration' in meaning
 }
 
 export interface Subject {
@@ -39,10 +45,12 @@ export interface Subject {
   readonly dirty: Fact<boolean>
   /** UTC, ISO 8601: nothing was measured later. */
   readonly endedAt: string
+  /** None for a migration. */
   readonly runs: readonly RunMeaning[]
 }
 
 export function subjectOf(meaning: Meaning): Subject {
+  if (isMigration(meaning)) return migrationSubject(meaning)
   if (!isCampaign(meaning)) {
     const { run, results } = meaning
     const { decision, scope, engines, environment } = results
@@ -62,10 +70,28 @@ export function subjectOf(meaning: Meaning): Subject {
   }
 }
 
-/** Of a run by the rules of its kind; a campaign bears its decision. */
+/** The commit of a migration is what somebody said when it began; nobody looked at a working tree. */
+function migrationSubject({
+  migration: { commit, endedWallMs },
+  judged: { decision, scope },
+}: MigrationMeaning): Subject {
+  const reason = 'no commit was named when the migration began'
+  return {
+    decision,
+    scope,
+    engines: ['old path', 'new path'],
+    commit: commit === null ? { value: null, reason } : { value: commit },
+    dirty: { value: null, reason: 'the commit was declared when the migration began, and not observed' },
+    endedAt: utcTimestamp(endedWallMs),
+    runs: [],
+  }
+}
+
+/** Of a run by the rules of its kind; campaigns and migrations bear their decision. */
 export function subjectStatus(kind: CertificateKind, meaning: Meaning): Status {
-  if (isCampaign(meaning) || kind === campaignKind) return subjectOf(meaning).decision
-  return statusOf(kind, meaning.results)
+  const ofRun = certificateKinds.find((known) => known === kind)
+  if (isCampaign(meaning) || isMigration(meaning) || ofRun === undefined) return subjectOf(meaning).decision
+  return statusOf(ofRun, meaning.results)
 }
 
 function commonCommit(members: readonly RunMeaning[]): Fact<string> {

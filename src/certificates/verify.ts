@@ -8,20 +8,14 @@ import { sha256Hex } from '../measurement/canonical-json.ts'
 import type { Decision } from '../statistics/verdict.ts'
 import { exitCodes, LighthouseError, type ErrorCode } from '../platform/errors.ts'
 import type { Status } from './assessment.ts'
-import { checkCampaignMeaning } from './campaign-meaning.ts'
+import { checkMeaningOf, mayFollow } from './certified-subject.ts'
 import { parseCertificateText, type CertificateText } from './certificate-text.ts'
 import { parseBundle, verifyEnvelope, type Envelope } from './envelope.ts'
 import { manifestDifferences, parseManifest, type ManifestEntry } from './evidence-manifest.ts'
 import { checkExpectation, unmetExpectations, type Expectation } from './expectation.ts'
-import {
-  campaignKind,
-  certificateNamespace,
-  evidenceFolder,
-  packageNames,
-  previousEvidence,
-  type CertificateKind,
-} from './format.ts'
-import { checkIssuedAfterRun, checkMeaning, meaningDiffers } from './meaning.ts'
+import { certificateNamespace, evidenceFolder, packageNames, previousEvidence, type CertificateKind } from './format.ts'
+import { checkIssuedAfterRun, meaningDiffers } from './meaning.ts'
+import type { MigrationMeaning } from './migration-facts.ts'
 import { readPackage, type PackageSource } from './package-files.ts'
 import { companionDifferences, evidenceAltered, layoutOf, type PackageLayout } from './package-layout.ts'
 import { parsePrevious } from './previous.ts'
@@ -30,7 +24,7 @@ import { judgeSignoffs, parseSignoff, type SignoffJudgement } from './signoffs.t
 import { fingerprintOf } from './ssh-wire.ts'
 import { verifySsh } from './sshsig.ts'
 import { parseStatement, type Statement } from './statement.ts'
-import { isCampaign, subjectOf, subjectStatus, type Meaning } from './subject.ts'
+import { isCampaign, isMigration, subjectOf, subjectStatus, type Meaning } from './subject.ts'
 import { malformed } from './text-rules.ts'
 import { judgeSigner, type TrustStore } from './trust-store.ts'
 
@@ -216,16 +210,16 @@ function checkBinding(ascent: Ascent): readonly string[] {
   return [`${ascent.manifest.length} evidence files, none missing, altered or extra`]
 }
 
-function checkAllMeaning(ascent: Ascent): readonly string[] {
+async function checkAllMeaning(ascent: Ascent): Promise<readonly string[]> {
   const layout = established(ascent.layout)
   const statement = established(ascent.statement)
   const manifest = established(ascent.manifest)
   const inside = new Map([...layout.evidence].map(([path, bytes]) => [path.slice(evidenceFolder.length + 1), bytes]))
-  const ofCampaign = statement.kind === campaignKind
-  // A campaign follows no earlier certificate, so there the file is a stranger among the evidence.
-  const previousBytes = ofCampaign ? undefined : inside.get(previousEvidence)
-  if (!ofCampaign) inside.delete(previousEvidence)
-  const meaning = ofCampaign ? checkCampaignMeaning(inside) : checkMeaning(inside)
+  // Others follow no earlier certificate, so there the file is a stranger among the evidence.
+  const follows = mayFollow(statement.kind)
+  const previousBytes = follows ? inside.get(previousEvidence) : undefined
+  if (follows) inside.delete(previousEvidence)
+  const meaning = await checkMeaningOf(statement, inside)
   const previous = previousBytes === undefined ? null : readPrevious(previousBytes)
   checkIssuedAfterRun(subjectOf(meaning).endedAt, statement.issuedAt)
   checkStatement(statement, meaning)
@@ -234,8 +228,14 @@ function checkAllMeaning(ascent: Ascent): readonly string[] {
   ascent.meaning = meaning
   return [
     ...(isCampaign(meaning) ? [`${meaning.members.length} runs and the campaign over them`] : []),
+    ...(isMigration(meaning) ? [journalCounted(meaning)] : []),
     'figures recomputed from the histograms, decision re-derived, text rendered again: all equal',
   ]
+}
+
+function journalCounted({ migration: { journal } }: MigrationMeaning): string {
+  const { lines, decisions, intervals, histograms } = journal
+  return `${lines} lines of the journal: ${decisions} decisions come to again from ${intervals} intervals and ${histograms} histograms`
 }
 
 function readPrevious(bytes: Uint8Array): ReturnType<typeof parsePrevious> {

@@ -70,7 +70,13 @@ export function readChain(file: string, rules: ChainRules, take: TakeLine, from:
   try {
     if (fstatSync(descriptor).size > 2 * rules.largestBytes)
       throw damagedLog(rules, file, 0, 'it is larger than this program ever makes it')
-    return readLines(descriptor, file, rules, take, from)
+    return readLines(
+      (chunk, position) => readSync(descriptor, chunk, 0, chunk.length, position),
+      file,
+      rules,
+      take,
+      from,
+    )
   } catch (cause) {
     if (cause instanceof LighthouseError) throw cause
     throw new LighthouseError('STORE', `${rules.title} ${file} cannot be read.`, { cause })
@@ -79,13 +85,26 @@ export function readChain(file: string, rules: ChainRules, take: TakeLine, from:
   }
 }
 
-function readLines(descriptor: number, file: string, rules: ChainRules, take: TakeLine, start: ChainEnd): ChainEnd {
+/** The same of bytes that are in memory already, so that what was authenticated is what is read; `name` is for errors. */
+export function readChainBytes(data: Uint8Array, name: string, rules: ChainRules, take: TakeLine): ChainEnd {
+  const read = (chunk: Buffer, position: number): number => {
+    const part = data.subarray(position, position + chunk.length)
+    chunk.set(part)
+    return part.length
+  }
+  return readLines(read, name, rules, take, emptyChain)
+}
+
+/** Fills the chunk from the position on, and gives the number of bytes; 0 at the end. */
+type ReadChunk = (chunk: Buffer, position: number) => number
+
+function readLines(readChunk: ReadChunk, file: string, rules: ChainRules, take: TakeLine, start: ChainEnd): ChainEnd {
   const chunk = Buffer.alloc(chunkBytes)
   let rest: Buffer = Buffer.alloc(0)
   let { lines, bytes, hash } = start
   let position = bytes
   for (;;) {
-    const count = readSync(descriptor, chunk, 0, chunkBytes, position)
+    const count = readChunk(chunk, position)
     position += count
     if (count === 0) return { lines, hash, bytes, tornBytes: rest.length }
     let from = 0

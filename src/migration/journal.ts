@@ -7,7 +7,14 @@
  */
 import { z } from 'zod'
 import { canonicalJson } from '../measurement/canonical-json.ts'
-import { ChainedLog, damagedLog, readChain, type ChainEnd, type ChainRules } from '../measurement/chained-log.ts'
+import {
+  ChainedLog,
+  damagedLog,
+  readChain,
+  readChainBytes,
+  type ChainEnd,
+  type ChainRules,
+} from '../measurement/chained-log.ts'
 import { rollbackModes, type Decision } from './state-machine.ts'
 
 /** About 1 KB an interval: more than half a year of intervals of ten seconds. */
@@ -119,6 +126,11 @@ function reader(file: string, take: TakeEntry) {
 /** Every whole line, or those after `from`, in order; nothing is written. Throws LighthouseError('STORE'). */
 export function readJournal(file: string, take: TakeEntry, from?: ChainEnd): ChainEnd {
   return readChain(file, rules, reader(file, take), from)
+}
+
+/** The same of bytes that are in memory already; `name` is for errors. */
+export function readJournalBytes(data: Uint8Array, name: string, take: TakeEntry): ChainEnd {
+  return readChainBytes(data, name, rules, reader(name, take))
 }
 
 /** The writing end; who holds it, holds the migration's lock. */

@@ -4,7 +4,7 @@
  * Every decision is come to again from what went in before it; a journal whose decisions do not follow is refused. With `recount` the counts of every
  * observation are taken from its histograms again, too, which resuming does not need and explaining does.
  */
-import { HistogramFormatError } from '../measurement/histogram-codec.ts'
+import { HistogramFormatError, type DecodeBudget } from '../measurement/histogram-codec.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { boundOf } from '../statistics/target-expression.ts'
 import {
@@ -104,10 +104,13 @@ export class Replay {
   private recent: JournalledObservation[] = []
   private readonly file: string
   private readonly recount: boolean
+  private readonly budget: DecodeBudget | undefined
 
-  constructor(file: string, recount = false) {
+  /** `budget` bounds what the histograms of a stranger's journal unfold into. */
+  constructor(file: string, recount = false, budget?: DecodeBudget) {
     this.file = file
     this.recount = recount
+    this.budget = budget
   }
 
   get begun(): EntryOf<'begun'> {
@@ -197,7 +200,7 @@ export class Replay {
       if (group.histogram === null) continue
       this.histograms++
       try {
-        const counted = countsAbove({ ...group, above: null }, bounds)
+        const counted = countsAbove({ ...group, above: null }, bounds, this.budget)
         if (bounds.some((bound) => counted[String(bound)] !== group.above[String(bound)]))
           throw this.altered(line, 'its counts are not those of its histograms')
       } catch (error) {

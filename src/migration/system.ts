@@ -3,7 +3,7 @@
  *
  * There are two: a bridge (bridge-system.ts), and whatever a plan's hooks speak to (hook-system.ts).
  */
-import { decodeHistogram, HistogramFormatError } from '../measurement/histogram-codec.ts'
+import { decodeHistogram, HistogramFormatError, type DecodeBudget } from '../measurement/histogram-codec.ts'
 import { countAbove } from '../statistics/distribution.ts'
 import type { Switches } from './plan.ts'
 
@@ -78,9 +78,13 @@ export interface MigratedSystem {
 
 /**
  * Deliveries of a group above each bound, in ms. Throws HistogramFormatError for a histogram that cannot be read, or does not hold what the group says it
- * holds.
+ * holds. `budget` bounds how much many of them unfold into together.
  */
-export function countsAbove(group: MeasuredGroup, boundsMs: readonly number[]): Record<string, number> {
+export function countsAbove(
+  group: MeasuredGroup,
+  boundsMs: readonly number[],
+  budget?: DecodeBudget,
+): Record<string, number> {
   const { histogram, above, unmeasured, due, failed } = group
   if (histogram === null) {
     return Object.fromEntries(
@@ -91,7 +95,7 @@ export function countsAbove(group: MeasuredGroup, boundsMs: readonly number[]): 
       }),
     )
   }
-  const distribution = decodeHistogram(histogram)
+  const distribution = decodeHistogram(histogram, budget)
   if (distribution.n + unmeasured + failed !== due)
     throw new HistogramFormatError(
       `${due} deliveries were due, and its histogram holds ${distribution.n} beside ${failed} failed and ${unmeasured} unmeasured`,

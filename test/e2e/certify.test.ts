@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { completed, rolledBack, upTo } from '../unit/certificates/recorded-migration.ts'
 import { writeRecordedRun } from '../unit/certificates/recorded-run.ts'
 
 const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url))
@@ -111,6 +112,36 @@ describe('the commands', () => {
     const text = lighthouse(['certify', 'verify', alone])
     expect([text.status, text.stdout.includes('text only, evidence not checked')]).toEqual([32, true])
     expect(lighthouse(['certify', 'verify', alone, '--text-only']).status).toBe(0)
+  })
+
+  it.each([
+    ['migration', [], 'APPROVED', 0, (place: string) => completed(place).account()],
+    ['canary', ['--phase', 'canary-5'], 'CONDITIONALLY_APPROVED', 34, (place: string) => upTo('half', place)],
+    ['rollback', ['--kind', 'rollback'], 'REQUIRES_REMEDIATION', 34, (place: string) => rolledBack(place)],
+  ] as const)(
+    'certify a migration as %s, and catch what was changed in its journal',
+    (kind, more, status, code, make) => {
+      const place = make(join(root, 'migrations', kind)).folder
+      const issued = lighthouse(['certify', 'issue', place, ...more, '--key', 'ci.pem', '--json'])
+      expect([issued.status, issued.stderr, member(issued.stdout, 'status')]).toEqual([0, '', status])
+      const own = join(place, 'certificate', String(member(issued.stdout, 'id')))
+      const plain = lighthouse(['certify', 'verify', own])
+      expect([plain.status, plain.stdout]).toEqual([0, expect.stringContaining(`\n${kind} certificate for `)])
+      expect(plain.stdout.match(/^✅ [1-5] /gm)).toHaveLength(5)
+      const words = ['--require', 'APPROVED', '--min-agents', '200', '--kind', 'migration']
+      expect(lighthouse(['certify', 'verify', own, ...words]).status).toBe(code)
+      expect(lighthouse(['certify', 'show', own]).stdout).toContain(`**Status**: ${status}`)
+      expect(lighthouse(['certify', 'pack', own]).status).toBe(0)
+      edit(join(own, 'evidence', 'journal.jsonl'), (text) => text.replace('"agents":10', '"agents":11'))
+      expect(lighthouse(['certify', 'verify', own]).status).toBe(32)
+      edit(join(place, 'journal.jsonl'), (text) => text.replace('"agents":10', '"agents":11'))
+      expect(lighthouse(['certify', 'issue', place, '--key', 'ci.pem']).status).toBe(33)
+    },
+  )
+
+  it('refuse the kind of a migration for a run', () => {
+    const wrong = lighthouse(['certify', 'issue', run, '--kind', 'canary', '--key', 'ci.pem'])
+    expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('holds no migration')])
   })
 
   it('refuse to issue what does not follow', () => {

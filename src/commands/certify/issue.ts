@@ -1,23 +1,27 @@
-/** Issues a certificate for a recorded run. */
+/** Issues a certificate for a recorded run, campaign or migration. */
 import { Args } from '@oclif/core'
 import { join } from 'node:path'
 import { BaseCommand } from '../../base-command.ts'
-import { certificateKinds } from '../../certificates/format.ts'
+import { certificateKinds, migrationKinds } from '../../certificates/format.ts'
 import { choiceFlag, textFlag } from '../../configuration/flags.ts'
 
 const group = 'CERTIFICATE'
 
 export default class CertifyIssue extends BaseCommand {
-  static override summary = 'Issue a signed certificate for a recorded run'
+  static override summary = 'Issue a signed certificate for a recorded run, campaign or migration'
   static override description =
-    'First derives the results again from the recorded rounds; what does not follow is refused (exit 33). Never overwrites: every certificate has an ID of its own. Without --key a key is made on first use and trusted on this machine.'
+    'First derives the results again from the recorded rounds, or from the journal of a migration; what does not follow is refused (exit 33). The journal says which certificate a migration gets: of going back, of readiness once it is over, else of the last phase that was left with its gates met. Never overwrites: every certificate has an ID of its own. Without --key a key is made on first use and trusted on this machine.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> runs/run-20261122-020736-1a2b --component "Message bridge"',
     '<%= config.bin %> <%= command.id %> runs/run-20261122-020736-1a2b --kind analysis --key env://SIGNING_KEY',
+    '<%= config.bin %> <%= command.id %> migrations/migration-20261122-020736-1a2b --phase canary-5',
   ]
 
   static override args = {
-    run: Args.string({ description: 'Directory of a finished run, or of a campaign beside its runs', required: true }),
+    run: Args.string({
+      description: 'Directory of a finished run, of a campaign beside its runs, or of a migration',
+      required: true,
+    }),
   }
   static override flags = {
     component: textFlag(
@@ -32,8 +36,18 @@ export default class CertifyIssue extends BaseCommand {
     ),
     kind: choiceFlag(
       'kind',
-      { summary: 'Kind of certificate (default readiness)', example: 'analysis', group },
-      certificateKinds,
+      {
+        summary:
+          'readiness (default) or analysis of a run; migration, canary or rollback (default by the journal) of a migration',
+        example: 'analysis',
+        group,
+      },
+      [...certificateKinds, ...migrationKinds],
+    ),
+    phase: textFlag(
+      'phase',
+      { summary: 'Phase whose canary is approved (default: the last one left)', example: 'canary-5', group },
+      '<name>',
     ),
     key: textFlag(
       'key',
@@ -69,7 +83,8 @@ export default class CertifyIssue extends BaseCommand {
       runDirectory: args.run,
       outputDirectory: flags.output ?? join(args.run, 'certificate'),
       key,
-      kind: flags.kind ?? 'readiness',
+      ...(flags.kind === undefined ? {} : { kind: flags.kind }),
+      ...(flags.phase === undefined ? {} : { phase: flags.phase }),
       component: flags.component ?? defaultComponent,
       agent: flags.agent ?? defaultAgent,
       now: systemClock().wallMs(),

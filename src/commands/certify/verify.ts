@@ -2,6 +2,7 @@
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../base-command.ts'
 import { requirable, scopeProfiles } from '../../certificates/expectation.ts'
+import { campaignKind, certificateKinds, migrationKinds } from '../../certificates/format.ts'
 import { choiceFlag, durationFlag, numberFlag, switchFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
 
 const group = 'EXPECTATION'
@@ -35,6 +36,11 @@ export default class CertifyVerify extends BaseCommand {
       { summary: 'How old it may be', example: '7d', group },
       { min: 1000, max: year },
     ),
+    kind: choiceFlag('kind', { summary: 'Kind of certificate it must be', example: 'migration', group }, [
+      ...certificateKinds,
+      campaignKind,
+      ...migrationKinds,
+    ]),
     require: choiceFlag(
       'require',
       { summary: 'Least decision; needs a scope', example: 'APPROVED', group },
@@ -113,6 +119,7 @@ export default class CertifyVerify extends BaseCommand {
         commit: flags.commit,
         component: flags.component,
         maxAgeMs: flags['max-age'],
+        kind: flags.kind,
         require: flags.require,
         profile: flags.profile,
         minAgents: flags['min-agents'],

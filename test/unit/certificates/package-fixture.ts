@@ -10,7 +10,12 @@ import { ensureDefaultKey } from '../../../src/certificates/default-key.ts'
 import { parseBundle, writeBundle } from '../../../src/certificates/envelope.ts'
 import { writeManifest } from '../../../src/certificates/evidence-manifest.ts'
 import type { Expectation } from '../../../src/certificates/expectation.ts'
-import { certificateNamespace, packageNames, type RunCertificateKind } from '../../../src/certificates/format.ts'
+import {
+  certificateNamespace,
+  packageNames,
+  type MigrationKind,
+  type RunCertificateKind,
+} from '../../../src/certificates/format.ts'
 import { issueCertificate, type Issued } from '../../../src/certificates/issue.ts'
 import type { SigningKey } from '../../../src/certificates/keys.ts'
 import { readFolder } from '../../../src/certificates/package-files.ts'
@@ -50,16 +55,23 @@ export class Laboratory {
 
   issue(
     runDirectory: string,
-    extra: { kind?: RunCertificateKind; previous?: string; now?: number; key?: SigningKey } = {},
+    extra: {
+      kind?: RunCertificateKind | MigrationKind
+      phase?: string
+      previous?: string
+      now?: number
+      key?: SigningKey
+    } = {},
   ): Promise<Issued> {
     return issueCertificate({
       runDirectory,
       outputDirectory: join(runDirectory, 'certificate'),
       key: extra.key ?? this.key,
-      kind: extra.kind ?? 'readiness',
       component,
       agent: 'performance-engineer',
       now: extra.now ?? issuedAtMs,
+      ...(extra.kind === undefined ? {} : { kind: extra.kind }),
+      ...(extra.phase === undefined ? {} : { phase: extra.phase }),
       ...(extra.previous === undefined ? {} : { previous: extra.previous }),
     })
   }

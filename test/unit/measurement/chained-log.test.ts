@@ -1,10 +1,16 @@
 /** The chained log: what a kill, a full disk and somebody with an editor can do to it, and that all of it shows. */
-import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ChainedLog, nothingBefore, readChain, type ChainRules } from '../../../src/measurement/chained-log.ts'
+import {
+  ChainedLog,
+  nothingBefore,
+  readChain,
+  readChainBytes,
+  type ChainRules,
+} from '../../../src/measurement/chained-log.ts'
 
 const rules: ChainRules = { title: 'The log', remedy: 'Move it aside.', largestBytes: 1 << 20, longestLine: 200_000 }
 const freshFile = (): string => join(mkdtempSync(join(tmpdir(), 'chained-log-')), 'log.jsonl')
@@ -24,6 +30,14 @@ describe('a chained log', () => {
         const log = ChainedLog.open(file, rules, () => expect.unreachable())
         for (const batch of batches) log.append(...batch)
         expect(read(file)).toEqual(batches.flat())
+        const inMemory: unknown[] = []
+        const end = readChainBytes(
+          existsSync(file) ? readFileSync(file) : new Uint8Array(),
+          'log.jsonl',
+          rules,
+          (body) => inMemory.push(body),
+        )
+        expect([inMemory, end.hash, end.tornBytes]).toEqual([batches.flat(), log.hash, 0])
         const again = ChainedLog.open(file, rules, () => null)
         expect([again.lines, again.hash]).toEqual([batches.flat().length, log.hash])
       }),
@@ -50,6 +64,20 @@ describe('a chained log', () => {
         expect(() => read(file)).toThrow(/^The log .* was altered: line [1-4]: /)
       }),
     )
+  })
+
+  it('is read from bytes in memory as from its file: the same lines, the same end, the same refusals', () => {
+    const file = freshFile()
+    ChainedLog.open(file, rules, () => null).append({ a: 1 }, { a: 2 })
+    appendFileSync(file, '{"a":3,"prev')
+    const readBytes = (data: Uint8Array): unknown => readChainBytes(data, 'log.jsonl', rules, () => null)
+    expect(readBytes(readFileSync(file))).toEqual(readChain(file, rules, () => null))
+    const altered = readFileSync(file, 'utf8').replace('"a":2', '"a":7')
+    expect(() => readBytes(Buffer.from(altered))).toThrow(
+      /^The log log\.jsonl was altered: line 2: its hash is not its own/,
+    )
+    expect(() => readBytes(Buffer.alloc(300_000, 'x'))).toThrow(/line 1: it is no line/)
+    expect(readBytes(new Uint8Array())).toMatchObject({ lines: 0, hash: nothingBefore })
   })
 
   it('drops what a kill cut off at its end, and only whoever writes cuts it off on disk', () => {

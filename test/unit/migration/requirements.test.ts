@@ -39,7 +39,10 @@ async function found(text: string, other: Partial<RequirementPlaces> = {}): Prom
 
 it('finds what is there', async () => {
   expect(await found('{ certificate: {} }')).toEqual([true, expect.stringMatching(/^certificate LH-/)])
-  expect(await found('{ certificate: { suite: comparison, minAgents: 2, maxAge: 1h } }')).toEqual([true, expect.any(String)])
+  expect(await found('{ certificate: { suite: comparison, minAgents: 2, maxAge: 1h } }')).toEqual([
+    true,
+    expect.any(String),
+  ])
   expect(await found('{ run: { suite: comparison } }')).toEqual([true, expect.stringMatching(/^run-.*: APPROVED$/)])
   expect(await found('{ run: { suite: comparison, decision: APPROVED } }')).toEqual([true, expect.any(String)])
 })
@@ -48,7 +51,12 @@ it.each([
   ['of another suite', '{ certificate: { suite: scaling } }', {}, /covers comparison, and not scaling/],
   ['too small', '{ certificate: { minAgents: 10000 } }', {}, /fewer than 10000/],
   ['too slow', '{ certificate: { minRate: 100000 } }', {}, /exchanges\/s, fewer than/],
-  ['too old', '{ certificate: { maxAge: 7d } }', { wallMs: () => issuedAtMs + 8 * 86_400_000 }, /issued 192 h ago; at most 168 h/],
+  [
+    'too old',
+    '{ certificate: { maxAge: 7d } }',
+    { wallMs: () => issuedAtMs + 8 * 86_400_000 },
+    /issued 192 h ago; at most 168 h/,
+  ],
   ['of another commit', '{ certificate: {} }', { commit: 'f'.repeat(40) }, /is for commit 0123/],
   ['of no commit that is known', '{ certificate: {} }', { commit: null }, /nobody said which commit/],
   [
