@@ -83,7 +83,7 @@ try {
   await loading
   const migration = findMigration(join(folder, 'migrations'), 'latest')
   const replay = readMigration(migration, { recount: true })
-  const account = load.account(null)
+  const account = load.account(replay.begun.id, null)
   const { scheduled, completed, timedOut, lost, duplicated, reordered } = totalOf(account)
   const decisions = replay.decisions.map(({ decision }) => (decision.kind === 'enter' ? decision.phase : decision.kind))
   console.log({

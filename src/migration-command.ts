@@ -4,7 +4,8 @@
 import { string as textArgument } from '@oclif/core/args'
 import { bridgeFlags, type BridgeFlagValues } from './admin-flags.ts'
 import { BaseCommand } from './base-command.ts'
-import { textFlag } from './configuration/flags.ts'
+import type { SigningKey } from './certificates/keys.ts'
+import { defaultOnFlag, textFlag } from './configuration/flags.ts'
 import type { MigrationStatus } from './measurement/migration-document.ts'
 import type { OpenMigration } from './migration/folders.ts'
 import type { RunEnd } from './migration/runner.ts'
@@ -65,6 +66,19 @@ export const carryFlags = {
   ),
 }
 
+export const certificateFlags = {
+  certificate: defaultOnFlag('certificate', {
+    summary: 'Issue a signed certificate when it is over',
+    example: '',
+    group: 'VERDICT',
+  }),
+  key: textFlag(
+    'key',
+    { summary: 'Signing key of the certificate, a file or env://NAME', example: 'signing.pem', group: 'VERDICT' },
+    '<file|env://NAME>',
+  ),
+}
+
 export interface CarryFlagValues extends BridgeFlagValues {
   readonly commit?: string | undefined
   readonly evidence?: string | undefined
@@ -99,6 +113,28 @@ export abstract class MigrationCommand extends BaseCommand {
     await this.showStatus(status)
     this.exitWith(exitCodeOf(status))
     return status
+  }
+
+  /** Before anything is begun, so that a wrong name costs nothing. Null, with a warning, where no key can be kept, or none is wanted. */
+  protected async signingKey(flags: {
+    readonly certificate: boolean
+    readonly key?: string | undefined
+  }): Promise<SigningKey | null> {
+    if (!flags.certificate) return null
+    const { chooseKey } = await import('./certificates/certify-run.ts')
+    const { key, notes } = chooseKey(flags.key)
+    for (const note of notes) this.tell(note)
+    return key
+  }
+
+  /** Of a migration that is over; of one that goes on there is nothing to certify yet. Path of the Markdown, or null. */
+  protected async certify({ folder, status }: MigrationStatus, key: SigningKey | null): Promise<string | null> {
+    if (key === null || (status !== 'completed' && status !== 'rolledBack')) return null
+    const { certifyMigration } = await import('./certificates/certify-run.ts')
+    const { systemClock } = await import('./platform/clock.ts')
+    const { markdownPath, fingerprint } = await certifyMigration(folder, key, systemClock().wallMs())
+    if (!this.jsonEnabled()) process.stdout.write(`Certificate: ${markdownPath}\nSigned by ${fingerprint}\n`)
+    return markdownPath
   }
 
   /** Asks whoever carries it on, and waits until it was taken. */

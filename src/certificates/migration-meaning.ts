@@ -45,7 +45,7 @@ export function checkMigrationMeaning(
   if (bytes === undefined) throw journalDiffers(`${journalEvidence} is missing from the evidence`)
   const walk = attempt(() => walkJournal(bytes))
   const accountBytes = files.get(accountEvidence)
-  const account = accountBytes === undefined ? null : attempt(() => accountFacts(accountBytes))
+  const account = accountBytes === undefined ? null : attempt(() => accountFacts(accountBytes, walk.replay.begun.id))
   const form = typeof wanted === 'function' ? wanted(walk) : wanted
   const problem = formProblem(form, walk)
   if (problem !== null) throw journalDiffers(problem)
@@ -104,11 +104,12 @@ function checkLines(bytes: Uint8Array): void {
   }
 }
 
-function accountFacts(bytes: Uint8Array): AccountFacts {
+function accountFacts(bytes: Uint8Array, id: string): AccountFacts {
   if (bytes.length > largestAccountBytes)
     throw journalDiffers(`${accountEvidence} is larger than ${largestAccountBytes} bytes`)
   parseStrictJson(bytes, accountEvidence)
-  const { load, planted, rounds } = parseAccount(bytes)
+  const { migration, load, planted, rounds } = parseAccount(bytes)
+  if (migration !== id) throw journalDiffers(`${accountEvidence} is of ${migration}, and not of ${id}`)
   rounds.forEach(({ round, counts }, index) => {
     const { scheduled, completed, refused, timedOut, lost } = counts
     if (scheduled !== completed + refused + timedOut + lost)

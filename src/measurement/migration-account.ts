@@ -14,6 +14,8 @@ export const largestAccountBytes = 8 * 2 ** 20
 const text = (longest: number) => z.string().max(longest)
 const schema = z.strictObject({
   schemaVersion: z.literal(1),
+  /** Id of the migration that ran meanwhile. */
+  migration: text(100),
   load: z.strictObject({
     agents: z.int().min(2),
     ratePerSecond: z.number().gt(0),

@@ -85,7 +85,7 @@ export async function runMoves(
     load.stop()
     await breaking
     await loading
-    const account = load.account(null)
+    const account = load.account(open.replay.begun.id, null)
     writeDurably(join(open.folder, accountFile), `${JSON.stringify(account)}\n`)
     return { ...bench.figures(), account }
   } finally {

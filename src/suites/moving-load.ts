@@ -161,11 +161,11 @@ export class MovingLoad {
     return lost
   }
 
-  /** Of all rounds that have ended. */
-  account(planted: PlantedRegression | null): MigrationAccount {
+  /** Of all rounds that have ended; `migration`: id of the one that they ran beside. */
+  account(migration: string, planted: PlantedRegression | null): MigrationAccount {
     const { agents, ratePerSecond, payloadBytes, deadlineMs, roundDurationMs, seed } = this.plan
     const load = { agents, ratePerSecond, payloadBytes, deadlineMs, roundDurationMs, seed }
-    return { schemaVersion: 1, load, planted, rounds: [...this.rounds] }
+    return { schemaVersion: 1, migration, load, planted, rounds: [...this.rounds] }
   }
 
   /** Stalls the bridge while its share is at least the planted one, until `signal` aborts. */

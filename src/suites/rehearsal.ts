@@ -78,7 +78,7 @@ export async function rehearse({ open, load, planted, parts }: Rehearsal, signal
     load.stop()
     await planting
     await loading
-    const account = load.account(planted)
+    const account = load.account(replay.begun.id, planted)
     writeDurably(join(folder, accountFile), `${JSON.stringify(account)}\n`)
     return { end, account }
   } finally {

@@ -2,7 +2,7 @@
 import { string as textArgument } from '@oclif/core/args'
 import { choiceFlag, durationFlag, numberFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
 import { parseSeed } from '../../configuration/values.ts'
-import { MigrationCommand, outputFlag } from '../../migration-command.ts'
+import { certificateFlags, MigrationCommand, outputFlag } from '../../migration-command.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 
 const load = 'LOAD'
@@ -27,6 +27,7 @@ Exit code 0 when it is completed, 21 when it was rolled back, 22 when an exchang
 
   static override flags = {
     ...outputFlag,
+    ...certificateFlags,
     agents: wholeFlag(
       'agents',
       { summary: 'Agents (default 200)', example: '1000', group: load },
@@ -77,6 +78,7 @@ Exit code 0 when it is completed, 21 when it was rolled back, 22 when an exchang
       throw new LighthouseError('USAGE', '--plant-stall plants nothing by itself', {
         suggestions: ['Say from which share of agents on: --plant-from 25.'],
       })
+    const key = await this.signingKey(flags)
     const { folder, account } = await rehearsePlan(args.file, flags, {
       signal: this.signal,
       tell: (line) => this.tell(line),
@@ -87,6 +89,6 @@ Exit code 0 when it is completed, 21 when it was rolled back, 22 when an exchang
       const { renderAccount } = await import('../../reports/migration-account-text.ts')
       process.stdout.write(renderAccount(account, this.terminalStyle))
     }
-    return { ...status, account }
+    return { ...status, account, certificate: await this.certify(status, key) }
   }
 }

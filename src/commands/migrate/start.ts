@@ -1,7 +1,7 @@
 /** `lighthouse migrate start`: begins a migration, or takes one up again, and carries it on. */
 import { string as textArgument } from '@oclif/core/args'
 import { textFlag } from '../../configuration/flags.ts'
-import { carryFlags, MigrationCommand, outputFlag, wordFlags } from '../../migration-command.ts'
+import { carryFlags, certificateFlags, MigrationCommand, outputFlag, wordFlags } from '../../migration-command.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 
 export default class MigrateStart extends MigrationCommand {
@@ -23,6 +23,7 @@ Exit code 0 when it is completed, 21 when it was rolled back, 130 or 143 when it
 
   static override flags = {
     ...carryFlags,
+    ...certificateFlags,
     ...wordFlags,
     ...outputFlag,
     resume: textFlag(
@@ -44,6 +45,7 @@ Exit code 0 when it is completed, 21 when it was rolled back, 130 or 143 when it
       throw new LighthouseError('USAGE', args.file === undefined ? 'no plan was named' : '--resume takes no plan', {
         suggestions: ['Name a plan to begin with, or --resume latest to go on; the plan of a migration is fixed.'],
       })
+    const key = await this.signingKey(flags)
     const output = flags.output ?? 'migrations'
     const folder =
       args.file === undefined
@@ -55,7 +57,8 @@ Exit code 0 when it is completed, 21 when it was rolled back, 130 or 143 when it
     const end = await this.carryOn(open, flags, { type: 'resumed', actor, reason, mode: 'full' })
     if (end === 'interrupted')
       this.tell(`interrupted; go on with: lighthouse migrate start --resume ${open.replay.begun.id}`)
-    return this.finish(folder)
+    const status = await this.finish(folder)
+    return { ...status, certificate: end === 'interrupted' ? null : await this.certify(status, key) }
   }
 
   private async begin(

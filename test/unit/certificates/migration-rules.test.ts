@@ -258,13 +258,16 @@ describe('an account', () => {
     expect(refusedFor((account) => ({ ...account, rounds: [first(account), first(account)] }))).toThrow(
       refused(/out of order or there twice/),
     )
-    const large = { ...first(wholeAccount()), ledger: { state: 'UNKNOWN', reasons: Array(99).fill('x'.repeat(2000)) } }
+    const large = { ...first(wholeAccount('migration-20261122-020000-00aa')), ledger: { state: 'UNKNOWN', reasons: Array(99).fill('x'.repeat(2000)) } }
     expect(
       refusedFor((account) => ({
         ...account,
         rounds: Array.from({ length: 60 }, (_, round) => ({ ...large, round })),
       })),
     ).toThrow(refused(/account\.json is larger than/))
+    expect(refusedFor((account) => ({ ...account, migration: 'migration-20261122-020000-ffff' }))).toThrow(
+      refused(/is of migration-20261122-020000-ffff, and not of/),
+    )
     expect(refusedFor((account) => ({ ...account, more: 1 }))).toThrow(refused(/not as a rehearsal writes it/))
   })
 

@@ -220,17 +220,21 @@ export class RecordedMigration {
   }
 
   account(change: (account: MigrationAccount) => MigrationAccount = (account) => account): this {
-    writeFileSync(join(this.folder, accountFile), `${JSON.stringify(change(wholeAccount()), null, 2)}\n`)
+    writeFileSync(
+      join(this.folder, accountFile),
+      `${JSON.stringify(change(wholeAccount(this.replay.begun.id)), null, 2)}\n`,
+    )
     return this
   }
 }
 
-export function wholeAccount(): MigrationAccount {
+export function wholeAccount(migration: string): MigrationAccount {
   const none = { refused: 0, timedOut: 0, lost: 0, duplicated: 0, wireDuplicates: 3, phantom: 0, misdelivered: 0 }
   const rest = { reordered: 0, doubleTerminal: 0, corrupt: 0, late: 0, unexpected: 0 }
   const counts = { scheduled: 4000, completed: 4000, ...none, ...rest }
   return {
     schemaVersion: 1,
+    migration,
     load: {
       agents: 200,
       ratePerSecond: 20,
