@@ -258,7 +258,10 @@ describe('an account', () => {
     expect(refusedFor((account) => ({ ...account, rounds: [first(account), first(account)] }))).toThrow(
       refused(/out of order or there twice/),
     )
-    const large = { ...first(wholeAccount('migration-20261122-020000-00aa')), ledger: { state: 'UNKNOWN', reasons: Array(99).fill('x'.repeat(2000)) } }
+    const large = {
+      ...first(wholeAccount('migration-20261122-020000-00aa')),
+      ledger: { state: 'UNKNOWN', reasons: Array(99).fill('x'.repeat(2000)) },
+    }
     expect(
       refusedFor((account) => ({
         ...account,
