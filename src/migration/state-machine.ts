@@ -7,7 +7,7 @@
  */
 import { GateEvidence, type BarReading } from './evidence.ts'
 import { groupOfPhase, isCredible, type Observation } from './observation.ts'
-import type { MigrationPlan, Phase, Switches } from './plan.ts'
+import type { Bar, MigrationPlan, Phase, Switches } from './plan.ts'
 import { shareOf, TripEvidence, type TripReading } from './trip-evidence.ts'
 
 export type Status =
@@ -67,6 +67,10 @@ export type Decision =
       readonly trips: readonly TripReading[]
     }
   | { readonly kind: 'complete'; readonly gates: readonly BarReading[] }
+
+function shownNotToHold({ title, expression }: Bar): string {
+  return title === expression ? `${expression} is shown not to hold` : `${title}: ${expression} is shown not to hold`
+}
 
 export interface PhaseProgress {
   /** From 1. */
@@ -244,7 +248,7 @@ export class Migration {
     if (this.lost >= counted.lost) reasons.push(`${this.lost} acknowledged and lost`)
     if (this.violations >= counted.securityViolations) reasons.push(`${this.violations} security violations`)
     for (const trip of this.trips) {
-      if (trip.fires()) reasons.push(`${trip.bar.title}: shown not to hold (${trip.bar.expression})`)
+      if (trip.fires()) reasons.push(shownNotToHold(trip.bar))
     }
     return reasons
   }
@@ -261,7 +265,7 @@ export class Migration {
       .filter((each) => !this.told.has(each.bar.expression) && each.fires())
       .map(({ bar }) => {
         this.told.add(bar.expression)
-        return `${bar.title}: shown not to hold (${bar.expression})`
+        return shownNotToHold(bar)
       })
     return reasons.length === 0 ? [] : [{ kind: 'investigate', reasons }]
   }

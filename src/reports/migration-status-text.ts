@@ -60,7 +60,7 @@ function phaseLines({ phase, status, carriedOn, waitingRequests, paused, lost }:
   if (phase !== null && status !== 'completed') {
     const { elapsedMs, soakMs, observedMs, attempt } = phase
     lines.push({
-      text: `${lasting(elapsedMs)} of ${lasting(soakMs)} have passed, ${lasting(observedMs)} of them were observed${attempt > 1 ? `, attempt ${attempt}` : ''}`,
+      text: `${lasting(elapsedMs)} have passed, ${lasting(observedMs)} of them observed; the soak is ${lasting(soakMs)}${attempt > 1 ? `; attempt ${attempt}` : ''}`,
     })
   }
   lines.push({
@@ -75,7 +75,11 @@ function phaseLines({ phase, status, carriedOn, waitingRequests, paused, lost }:
       tone: 'bad',
       command: 'lighthouse migrate start --resume latest',
     })
-  if (waitingRequests > 0) lines.push({ text: `${waitingRequests} requests wait to be taken`, tone: 'doubt' })
+  if (waitingRequests > 0)
+    lines.push({
+      text: `${waitingRequests === 1 ? '1 request waits' : `${waitingRequests} requests wait`} to be taken`,
+      tone: 'doubt',
+    })
   return lines
 }
 

@@ -183,7 +183,7 @@ describe('going back', () => {
     expect(played.intervals(1, () => slow)).toMatchObject([
       {
         kind: 'rollBack',
-        reasons: ['candidate.delivery.p99 <= 1000ms: shown not to hold (candidate.delivery.p99 <= 1000ms)'],
+        reasons: ['candidate.delivery.p99 <= 1000ms is shown not to hold'],
       },
     ])
     expect([played.migration.status, played.migration.percentage, played.migration.phase]).toEqual([
