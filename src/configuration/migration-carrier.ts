@@ -138,7 +138,9 @@ export async function carryOn(
     const system = await openSystem(replay.plan, flags, replay.begun.id)
     try {
       const runner = new MigrationRunner({ ...runnerParts(flags, by, tell), folder, journal, replay, system })
-      const end = await runner.run(signal)
+      const end = await runner.run(signal).catch((error: unknown) => {
+        throw disarmed(error)
+      })
       writeIncidents(open, tell)
       return end
     } finally {
@@ -147,6 +149,14 @@ export async function carryOn(
   } finally {
     lock.release()
   }
+}
+
+/** A journal that cannot be written ends the process, and with it everything that watched. */
+function disarmed(error: unknown): unknown {
+  if (!(error instanceof LighthouseError) || error.code !== 'STORE') return error
+  const { message, suggestions } = error
+  const resume = 'Then take it up again, for until then no trip is armed: lighthouse migrate start --resume latest.'
+  return new LighthouseError('STORE', message, { cause: error, suggestions: [...suggestions, resume] })
 }
 
 /** Of a runner, what does not depend on the migration. */

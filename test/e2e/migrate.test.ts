@@ -19,6 +19,11 @@ it('checks a plan and says what it asks for', async () => {
   writeFileSync(join(sandbox.folder, 'mine.yaml'), 'name: mine\nphases:\n  - { name: a, percentage: 5, soak: 1x }\n')
   const wrong = await sandbox.run('migrate', 'plan', 'mine.yaml')
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/mine\.yaml:3.*must be a duration/s)])
+  const misspelt = await sandbox.run('migrate', 'plan', 'runshet')
+  expect([misspelt.code, misspelt.stderr]).toEqual([
+    2,
+    expect.stringMatching(/there is no plan 'runshet'.*Did you mean 'runsheet'/s),
+  ])
   const missing = await sandbox.run('migrate', 'plan', 'nothing.yaml')
   expect([missing.code, missing.stderr]).toEqual([2, expect.stringMatching(/there is no such file/)])
 })

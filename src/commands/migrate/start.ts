@@ -40,17 +40,18 @@ Exit code 0 when it is completed, 21 when it was rolled back, 130 or 143 when it
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(MigrateStart)
     const { findMigration, openMigration } = await import('../../migration/folders.ts')
-    const { requestOf } = await import('../../configuration/migration-carrier.ts')
+    const { beginFromFile, requestOf } = await import('../../configuration/migration-carrier.ts')
     if ((args.file === undefined) === (flags.resume === undefined))
       throw new LighthouseError('USAGE', args.file === undefined ? 'no plan was named' : '--resume takes no plan', {
         suggestions: ['Name a plan to begin with, or --resume latest to go on; the plan of a migration is fixed.'],
       })
+    if (args.file !== undefined) requestOf('resumed', flags)
     const key = await this.signingKey(flags)
     const output = flags.output ?? 'migrations'
     const folder =
       args.file === undefined
         ? findMigration(output, flags.resume ?? '')
-        : await this.begin(args.file, output, flags, requestOf('resumed', flags))
+        : await beginFromFile(args.file, output, flags)
     const open = openMigration(folder)
     this.tell(`migration ${open.replay.begun.id} in ${folder}`)
     const { actor = 'nobody', reason = 'taken up again' } = flags
@@ -59,16 +60,5 @@ Exit code 0 when it is completed, 21 when it was rolled back, 130 or 143 when it
       this.tell(`interrupted; go on with: lighthouse migrate start --resume ${open.replay.begun.id}`)
     const status = await this.finish(folder)
     return { ...status, certificate: end === 'interrupted' ? null : await this.certify(status, key) }
-  }
-
-  private async begin(
-    file: string,
-    output: string,
-    flags: Parameters<MigrationCommand['carryOn']>[1],
-    word: { readonly actor: string; readonly reason: string },
-  ): Promise<string> {
-    const { beginFromFile } = await import('../../configuration/migration-carrier.ts')
-    this.tell(`${word.actor}: ${word.reason}`)
-    return beginFromFile(file, output, flags)
   }
 }
