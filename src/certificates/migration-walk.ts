@@ -132,8 +132,8 @@ export class JournalWalk {
     const lengthMs = toMs - fromMs
     visit.coveredMs += lengthMs
     if (!watched) visit.unwatchedMs += lengthMs
-    // As the state machine counts a soak: the first interval is still of another share.
-    const inPhase = visit.isFirst || fromMs >= visit.enteredMs + plan.evidence.intervalMs
+    // As the state machine counts: until agents have settled, deliveries are of another share too.
+    const inPhase = visit.isFirst || fromMs >= visit.enteredMs + plan.evidence.settleMs
     if (inPhase && watched && groupOfPhase(visit, observation).due > 0) visit.observedMs += lengthMs
     visit.agents = Math.max(visit.agents, candidate.agents)
     visit.allAgents = Math.max(visit.allAgents, candidate.agents + baseline.agents)
@@ -141,6 +141,7 @@ export class JournalWalk {
     visit.failed += candidate.failed
     visit.oldDue += baseline.due
     visit.oldFailed += baseline.failed
+    if (!inPhase) return
     visit.trips = visit.trips.map((trip, index): TripFact => {
       const bar = plan.trips[index]
       if (bar === undefined) return trip
