@@ -82,7 +82,7 @@ function loadWords({ account }: MigrationFacts): string {
   const fault =
     planted === null
       ? ''
-      : `; ${warning} planted on purpose: deliveries of the new path stalled by ${duration(planted.stallMs)} from ${figure(planted.fromPercentage)} % on`
+      : `; ${warning} planted on purpose: from ${figure(planted.fromPercentage)} % on the bridge was stalled for ${duration(planted.stallMs)} at a time, half of the time`
   return `${plural(agents, 'agent')}, ${figure(ratePerSecond)} exchanges/s, payload ${payloadBytes} bytes, deadline ${duration(deadlineMs)}, seed ${code(seed)}${fault}`
 }
 

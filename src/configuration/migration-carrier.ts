@@ -238,7 +238,7 @@ export async function beginFromFile(fileOrName: string, outputFolder: string, fl
   return beginWith(read, outputFolder, system, flags.commit ?? null)
 }
 
-/** Gives its folder. */
+/** `commit`: of what is moved, or `here`: of this folder, if nothing in it differs. Gives the migration's folder. */
 export async function beginWith(
   { text, source, plan }: ReadPlan,
   outputFolder: string,
@@ -247,6 +247,7 @@ export async function beginWith(
 ): Promise<string> {
   const wallMs = systemClock().wallMs()
   const environment = await collectEnvironment('.')
+  const own = environment.dirty.value === false ? environment.commit.value : null
   return beginMigration(outputFolder, {
     id: newMigrationId(wallMs, seededRandom(freshSeed())),
     plan: text,
@@ -254,7 +255,7 @@ export async function beginWith(
     planSha256: planSha256(plan),
     system: { kind, address },
     lighthouse: environment.lighthouseVersion,
-    commit,
+    commit: commit === 'here' ? own : commit,
     atWallMs: wallMs,
   })
 }

@@ -83,7 +83,7 @@ export async function benchMoves(flags: MovesFlags, { signal, tell }: Carrying):
   )
   try {
     const system = { kind: 'bridge', address: load.engine.url } as const
-    const folder = await beginWith({ text, source: 'moves', plan }, flags.output ?? 'migrations', system, null)
+    const folder = await beginWith({ text, source: 'moves', plan }, flags.output ?? 'migrations', system, 'here')
     const open = openMigration(folder)
     const by = { actor: 'lighthouse bench migration', reason: 'moves under load' }
     const measured = await runMoves({ profile, open, load, dwellMs, parts: runnerParts({}, by, tell), tell }, signal)

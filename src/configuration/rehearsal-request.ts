@@ -60,7 +60,7 @@ export async function rehearsePlan(
   )
   try {
     const system = { kind: 'bridge', address: load.engine.url } as const
-    const folder = await beginWith(read, flags.output ?? 'migrations', system, null)
+    const folder = await beginWith(read, flags.output ?? 'migrations', system, 'here')
     const open = openMigration(folder)
     tell(`migration ${open.replay.begun.id} in ${folder}`)
     const by = {
