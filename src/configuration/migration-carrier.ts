@@ -102,7 +102,7 @@ export async function carryOn(
   by: PersonsRequest,
   { signal, tell }: Carrying,
 ): Promise<RunEnd> {
-  const { folder, journal, replay, lock } = open
+  const { folder, journal, replay, comparisons, lock } = open
   try {
     const system = await openSystem(replay.plan, flags)
     try {
@@ -114,7 +114,12 @@ export async function carryOn(
         system,
         clock,
         wait: delay,
-        look: (requirements) => lookFor(requirements, { ...placesOf(flags), wallMs: () => clock.wallMs() }),
+        look: (requirements) =>
+          lookFor(requirements, {
+            ...placesOf(flags),
+            wallMs: () => clock.wallMs(),
+            compare: (requirement) => comparisons.find(requirement, replay.migration),
+          }),
         by: { request: 'start', actor: by.actor, reason: by.reason },
         onLine: (line) => tellLine(line, tell),
         onNote: tell,
