@@ -65,7 +65,12 @@ export class AdminClient {
     const { epoch, intervalMs, openMs, observations } = await this.get(`/admin/observations?from=${from}`)
     if (!isCount(epoch) || !isCount(intervalMs) || !isCount(openMs)) throw this.strange()
     if (!Array.isArray(observations)) throw this.strange()
-    return { epoch, intervalMs, openMs, observations: (observations as unknown[]).map((each) => this.readObservation(each)) }
+    return {
+      epoch,
+      intervalMs,
+      openMs,
+      observations: (observations as unknown[]).map((each) => this.readObservation(each)),
+    }
   }
 
   private readObservation(value: unknown): BridgeObservation {

@@ -62,7 +62,13 @@ export class FlagLog {
 
   /** On disk when it returns. Throws LighthouseError('STORE') and has then written nothing that counts. */
   write(flags: Flags, actor: string, reason: string, wallMs: number): FlagRecord {
-    const change: Change = { revision: (this.records.at(-1)?.revision ?? -1) + 1, atWallMs: wallMs, actor, reason, flags }
+    const change: Change = {
+      revision: (this.records.at(-1)?.revision ?? -1) + 1,
+      atWallMs: wallMs,
+      actor,
+      reason,
+      flags,
+    }
     const [link] = this.chain.append(lineOf(change, this.salt))
     if (link === undefined) throw new LighthouseError('INTERNAL', 'a line of the log of flags has no hash')
     const record = { ...change, ...link }
