@@ -7,7 +7,7 @@
  */
 import { HistogramFormatError } from '../measurement/histogram-codec.ts'
 import { LighthouseError } from '../platform/errors.ts'
-import { comparePhase, usualAlpha, type PhaseGroups } from './comparison.ts'
+import { judgePhase, usualAlpha, type PhaseGroups } from './comparison.ts'
 import { GroupCells } from './group-cells.ts'
 import type { Phase, Requirement } from './plan.ts'
 import type { CountedObservation } from './replay.ts'
@@ -83,8 +83,7 @@ function lookAt(
   const { phase, attempt, enteredMs } = current
   const alpha = shareOf(shareOf(usualAlpha, attempt), look)
   const toMs = enteredMs + phase.soakMs * (1 + (look - 1) * lookEvery)
-  const { verdict, reason, quantiles } = comparePhase(current, { quantile, margin }, { alpha, toMs })
-  const read = quantiles.find((each) => each.quantile === quantile)
+  const { verdict, reason, ratio: read } = judgePhase(current, { quantile, margin }, { alpha, toMs })
   const digits = (value: number | null | undefined): string => value?.toPrecision(3) ?? '–'
   const figures = `${digits(read?.ratio)} times [${digits(read?.low)}, ${digits(read?.high)}]`
   return { title, found: verdict === 'NON_INFERIOR', reason: `look ${look}: ${figures}, ${reason}` }

@@ -6,11 +6,16 @@
  * every second interval against those between, which says how far apart two groups come that differ in nothing.
  */
 import type { ComparedBound, ComparedQuantile, PhaseComparison } from '../measurement/comparison-document.ts'
-import { seededRandom } from '../platform/random.ts'
+import { seededRandom, type Random } from '../platform/random.ts'
 import { failureShares } from '../statistics/failure-shares.ts'
 import { judgeNonInferiority, type NonInferiority } from '../statistics/non-inferiority.ts'
 import { mcNemar } from '../statistics/paired-outcomes.ts'
-import { quantileRatios, type BootstrappedRatios, type PairedCell } from '../statistics/quantile-ratio.ts'
+import {
+  quantileRatios,
+  type BootstrappedRatios,
+  type PairedCell,
+  type QuantileRatio,
+} from '../statistics/quantile-ratio.ts'
 import {
   boundOf,
   quantileNames,
@@ -34,24 +39,36 @@ export interface PhaseGroups {
   readonly groups: GroupCells
 }
 
-export interface ComparisonScope {
-  readonly alpha?: number
-  /** Only what was observed until then. */
-  readonly toMs?: number
+/** A look while the phase goes on: with its own error, at what was observed until then. */
+export interface Look {
+  readonly alpha: number
+  readonly toMs: number
 }
 
-export function comparePhase(
-  { plan, phase, attempt, groups }: PhaseGroups,
-  rules: ComparisonRules,
-  { alpha = usualAlpha, toMs }: ComparisonScope = {},
-): PhaseComparison {
-  const cells = groups.cells(toMs)
-  const random = seededRandom(`comparison/${plan.name}/${phase.name}/${attempt}`)
+/** What decides, and nothing beside it: whoever carries a migration on has no time for more. */
+export function judgePhase(
+  of: PhaseGroups,
+  { quantile, margin }: ComparisonRules,
+  { alpha, toMs }: Look,
+): NonInferiority & { readonly ratio: QuantileRatio | undefined } {
+  const cells = of.groups.cells(toMs)
+  const drawn = quantileRatios(cells, [quantileOf[quantile]], { random: drawsOf('comparison', of), alpha })
+  return { ...judge(cells, drawn, 0, margin), ratio: drawn.ratios[0] }
+}
+
+function drawsOf(what: 'comparison' | 'control', { plan, phase, attempt }: PhaseGroups): Random {
+  return seededRandom(`${what}/${plan.name}/${phase.name}/${attempt}`)
+}
+
+export function comparePhase(of: PhaseGroups, rules: ComparisonRules): PhaseComparison {
+  const { plan, phase, attempt, groups } = of
+  const cells = groups.cells()
+  const alpha = usualAlpha
   const names = quantileNames.filter((name) => name !== 'p999' || rules.quantile === 'p999')
   const quantiles = names.map((name) => quantileOf[name])
-  const drawn = quantileRatios(cells, quantiles, { random, alpha })
+  const drawn = quantileRatios(cells, quantiles, { random: drawsOf('comparison', of), alpha })
   const judged = judge(cells, drawn, names.indexOf(rules.quantile), rules.margin)
-  const control = controlOf(cells, rules, alpha, `${plan.name}/${phase.name}/${attempt}`)
+  const control = controlOf(cells, rules, drawsOf('control', of))
   const { intervalsPerCell } = groups
   const moreIntervals = judged.moreIntervals === null ? null : judged.moreIntervals * intervalsPerCell
   return {
@@ -96,14 +113,13 @@ function judge(cells: readonly PairedCell[], drawn: BootstrappedRatios, index: n
 function controlOf(
   cells: readonly Cell[],
   { quantile, margin }: ComparisonRules,
-  alpha: number,
-  name: string,
+  random: Random,
 ): PhaseComparison['control'] {
   const pairs = Array.from({ length: Math.floor(cells.length / 2) }, (_, index): PairedCell => {
     const [one, other] = [cells[2 * index] as Cell, cells[2 * index + 1] as Cell]
     return { candidate: one.baseline, baseline: other.baseline }
   })
-  const drawn = quantileRatios(pairs, [quantileOf[quantile]], { random: seededRandom(`control/${name}`), alpha })
+  const drawn = quantileRatios(pairs, [quantileOf[quantile]], { random, alpha: usualAlpha })
   const { verdict } = judge(pairs, drawn, 0, margin)
   const [read] = drawn.ratios
   const spread = finite(read?.spread)

@@ -129,13 +129,20 @@ function percentiles(ratios: Float64Array, tail: number): Pick<QuantileRatio, 'l
   return { low, high, spread: factors[Math.ceil(0.95 * count) - 1] ?? null }
 }
 
-/** All buckets of a group over all intervals, the largest values first: a high quantile is found after a few of them. */
+/** Sums are kept at so many places, so that a quantile of a resample is found without walking over all buckets above it. */
+const marks = 256
+
+/** All buckets of a group over all intervals, the largest values first. */
 class Table {
   private readonly values: Float64Array
   private readonly counts: Float64Array
   private readonly cells: Uint32Array
   private readonly due: Float64Array
   private readonly beyond: Float64Array
+  /** Buckets between two marks. */
+  private readonly stride: number
+  /** By mark: what each interval has above it. */
+  private readonly above: Float64Array[]
 
   constructor(groups: readonly GroupCell[]) {
     const size = groups.reduce((sum, { distribution }) => sum + distribution.values.length, 0)
@@ -153,26 +160,50 @@ class Table {
     this.cells = Uint32Array.from(order, (index) => cells[index] ?? 0)
     this.due = Float64Array.from(groups, ({ distribution, beyond }) => distribution.n + beyond)
     this.beyond = Float64Array.from(groups, ({ beyond }) => beyond)
+    this.stride = Math.max(1, Math.ceil(size / marks))
+    this.above = this.sumsAtMarks()
+  }
+
+  private sumsAtMarks(): Float64Array[] {
+    const sums = Float64Array.from(this.beyond)
+    const kept: Float64Array[] = [sums.slice()]
+    for (let index = 0; index < this.values.length; index++) {
+      const cell = this.cells[index] ?? 0
+      sums[cell] = (sums[cell] ?? 0) + (this.counts[index] ?? 0)
+      if ((index + 1) % this.stride === 0) kept.push(sums.slice())
+    }
+    return kept
   }
 
   /** Of all intervals, each counted as often as it weighs. */
   quantiles(weights: Uint32Array, quantiles: readonly number[]): (number | null)[] {
-    const [n, beyond] = [weighted(this.due, weights), weighted(this.beyond, weights)]
-    const found: (number | null)[] = quantiles.map(() => null)
-    if (n === 0) return found
-    const order = quantiles.map((_, index) => index).toSorted((a, b) => (quantiles[b] ?? 0) - (quantiles[a] ?? 0))
-    let above = beyond
-    let index = 0
-    let value = Infinity
-    for (const each of order) {
-      const most = n - rankOf(quantiles[each] ?? 0, n)
-      while (above <= most && index < this.values.length) {
-        above += (this.counts[index] ?? 0) * (weights[this.cells[index] ?? 0] ?? 0)
-        value = this.values[index++] ?? 0
-      }
-      found[each] = value
+    const n = weighted(this.due, weights)
+    return quantiles.map((q) => (n === 0 ? null : this.valueBelow(weights, n - rankOf(q, n))))
+  }
+
+  /** The largest value that more than `most` deliveries reach or exceed. */
+  private valueBelow(weights: Uint32Array, most: number): number {
+    if (weighted(this.beyond, weights) > most) return Infinity
+    let low = 0
+    let high = this.above.length - 1
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if (this.aboveMark(middle, weights) <= most) low = middle
+      else high = middle - 1
     }
-    return found
+    let above = this.aboveMark(low, weights)
+    let index = low * this.stride
+    let value = Infinity
+    while (above <= most && index < this.values.length) {
+      above += (this.counts[index] ?? 0) * (weights[this.cells[index] ?? 0] ?? 0)
+      value = this.values[index++] ?? 0
+    }
+    return value
+  }
+
+  private aboveMark(mark: number, weights: Uint32Array): number {
+    const sums = this.above[mark]
+    return sums === undefined ? 0 : weighted(sums, weights)
   }
 }
 
