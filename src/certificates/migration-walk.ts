@@ -36,7 +36,7 @@ export class JournalWalk {
   private current: OpenVisit | null = null
 
   constructor(name: string) {
-    this.replay = new Replay(name, true, { ...decodeBudget(), ...unfolded })
+    this.replay = new Replay(name, { recount: true, budget: { ...decodeBudget(), ...unfolded } })
   }
 
   take(line: JournalLine): void {

@@ -137,7 +137,7 @@ export async function carryOn(
   try {
     const system = await openSystem(replay.plan, flags, replay.begun.id)
     try {
-      const runner = new MigrationRunner({ ...runnerParts(flags, by, tell), folder, journal, replay, system })
+      const runner = new MigrationRunner({ ...runnerParts(open, flags, by, tell), folder, journal, replay, system })
       const end = await runner.run(signal).catch((error: unknown) => {
         throw disarmed(error)
       })
@@ -161,6 +161,7 @@ function disarmed(error: unknown): unknown {
 
 /** Of a runner, what does not depend on the migration. */
 export function runnerParts(
+  { replay, comparisons }: OpenMigration,
   flags: CarryFlagValues,
   by: Pick<PersonsRequest, 'actor' | 'reason'>,
   tell: (line: string) => void,
@@ -169,7 +170,12 @@ export function runnerParts(
   return {
     clock,
     wait: delay,
-    look: (requirements) => lookFor(requirements, { ...placesOf(flags), wallMs: () => clock.wallMs() }),
+    look: (requirements) =>
+      lookFor(requirements, {
+        ...placesOf(flags),
+        wallMs: () => clock.wallMs(),
+        compare: (requirement) => comparisons.find(requirement, replay.migration),
+      }),
     by: { request: 'start', actor: by.actor, reason: by.reason },
     onLine: (line) => tellLine(line, tell),
     onNote: tell,

@@ -86,7 +86,10 @@ export async function benchMoves(flags: MovesFlags, { signal, tell }: Carrying):
     const folder = await beginWith({ text, source: 'moves', plan }, flags.output ?? 'migrations', system, 'here')
     const open = openMigration(folder)
     const by = { actor: 'lighthouse bench migration', reason: 'moves under load' }
-    const measured = await runMoves({ profile, open, load, dwellMs, parts: runnerParts({}, by, tell), tell }, signal)
+    const measured = await runMoves(
+      { profile, open, load, dwellMs, parts: runnerParts(open, {}, by, tell), tell },
+      signal,
+    )
     writeIncidents(open, tell)
     const migration = statusOf(readMigration(folder), { folder, carriedOn: false, waitingRequests: 0 })
     const { account } = measured

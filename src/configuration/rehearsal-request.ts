@@ -67,7 +67,7 @@ export async function rehearsePlan(
       actor: 'lighthouse migrate rehearse',
       reason: planted === null ? 'a rehearsal' : 'a rehearsal with a planted regression',
     }
-    const parts = runnerParts({}, by, tell)
+    const parts = runnerParts(open, {}, by, tell)
     const { account } = await rehearse({ open, load, planted, parts }, signal)
     writeIncidents(open, tell)
     return { folder, account }

@@ -9,7 +9,8 @@ import { migrationIdPattern } from '../measurement/utc-time.ts'
 import { LighthouseError } from '../platform/errors.ts'
 import { Journal, journalFile, readJournal, type EntryOf, type JournalLine } from './journal.ts'
 import { takeLock, type MigrationLock } from './lock.ts'
-import { Replay } from './replay.ts'
+import { ComparisonRecorder } from './comparison-recorder.ts'
+import { Replay, type TakeObservation } from './replay.ts'
 
 /** Whoever only looks whether it is carried on holds the lock for a moment. */
 const lockWithinMs = 1000
@@ -18,6 +19,8 @@ export interface OpenMigration {
   readonly folder: string
   readonly journal: Journal
   readonly replay: Replay
+  /** Of the present phase, if it requires that its groups are compared. */
+  readonly comparisons: ComparisonRecorder
   readonly lock: MigrationLock
 }
 
@@ -38,10 +41,11 @@ export function openMigration(folder: string): OpenMigration {
     })
   }
   try {
-    const replay = new Replay(join(folder, journalFile))
+    const comparisons = new ComparisonRecorder()
+    const replay = new Replay(join(folder, journalFile), { onObservation: (counted) => comparisons.take(counted) })
     const journal = Journal.open(join(folder, journalFile), (line) => replay.take(line))
     if (replay.isEmpty) throw noMigration(`${folder} holds no journal`)
-    return { folder, journal, replay, lock }
+    return { folder, journal, replay, comparisons, lock }
   } catch (error) {
     lock.release()
     throw error
@@ -52,6 +56,7 @@ export interface ReadOptions {
   /** Counts are taken from the histograms again. */
   readonly recount?: boolean
   readonly upToLine?: number
+  readonly onObservation?: TakeObservation
 }
 
 /** Reads a journal on as it grows. */
@@ -82,8 +87,14 @@ export class JournalFollower {
 }
 
 /** As it stands on disk. Throws STORE when the journal does not hold together. */
-export function readMigration(folder: string, { recount = false, upToLine = Infinity }: ReadOptions = {}): Replay {
-  const replay = new Replay(join(folder, journalFile), recount)
+export function readMigration(
+  folder: string,
+  { recount = false, upToLine = Infinity, onObservation }: ReadOptions = {},
+): Replay {
+  const replay = new Replay(join(folder, journalFile), {
+    recount,
+    ...(onObservation === undefined ? {} : { onObservation }),
+  })
   readJournal(join(folder, journalFile), (line) => {
     if (line.line <= upToLine) replay.take(line)
   })

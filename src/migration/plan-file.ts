@@ -15,6 +15,7 @@ import {
   printTarget,
   type TargetExpression,
 } from '../statistics/target-expression.ts'
+import { checkComparisons, comparisonShape, usualComparison } from './comparison-plan.ts'
 import type { Bar, MigrationPlan, Phase } from './plan.ts'
 import { hookKeys, hooksShape, readHooks } from './plan-hooks.ts'
 import { planDuration, readRequirement, requirementShape } from './plan-shapes.ts'
@@ -70,6 +71,7 @@ const planShape = z.strictObject({
     })
     .prefault({}),
   investigate: z.array(barShape).max(20).default([]),
+  comparison: comparisonShape.default({}),
   rollback: z.enum(['full', 'stepped']).default('full'),
   phases: z.array(phaseShape).min(1).max(40),
   watchAfter: planDuration.optional(),
@@ -79,6 +81,7 @@ const keys = [
   ...['settle', 'interval', 'promoteAlpha', 'rollbackAlpha', 'window', 'minimumIntervals', 'coverage', 'patience'],
   ...['requires', 'switches', 'rollback', 'watchAfter', 'deprecation', 'dualMode', 'legacyOff', 'certificate', 'run'],
   ...['suite', 'decision', 'minAgents', 'minRate', 'maxAge', 'sameCommit'],
+  ...['comparison', 'quantile', 'margin'],
   ...['lost', 'securityViolations', 'failedHealthChecks', 'expression', 'title'],
   ...hookKeys,
 ]
@@ -93,13 +96,14 @@ export function parsePlan(text: string, file: string): MigrationPlan {
   const { value, where } = parseDeclaration(text, file, planShape, keys)
   const bars = (list: typeof value.trips, path: readonly PropertyKey[]): Bar[] =>
     list.map((entry, index) => readBar(entry, where([...path, index])))
+  const comparison = { ...usualComparison, ...value.comparison }
   const phases = value.phases.map(({ name, percentage, soak, gates, approval, switches, requires }, index): Phase => ({
     name,
     percentage,
     soakMs: soak,
     approval,
     switches,
-    requires: requires.map(readRequirement),
+    requires: requires.map((each) => readRequirement(each, comparison)),
     gates: bars(gates, ['phases', index, 'gates']),
   }))
   const { interval, window, settle, ...rules } = value.evidence
@@ -115,11 +119,13 @@ export function parsePlan(text: string, file: string): MigrationPlan {
     trips: bars(value.trips, ['trips']),
     counted: value.counted,
     investigate: bars(value.investigate, ['investigate']),
+    comparison,
     rollback: value.rollback,
     phases,
     watchAfterMs: value.watchAfter ?? Math.max(...phases.map(({ soakMs }) => soakMs)),
   }
   checkPhases(plan, (index) => where(['phases', index]))
+  checkComparisons(plan, (index) => where(['phases', index, 'requires']))
   checkEvidence(plan, where(['evidence']))
   return plan
 }

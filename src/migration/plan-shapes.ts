@@ -4,7 +4,8 @@
 import { z } from 'zod'
 import { durationWords } from '../measurement/derive-targets.ts'
 import { suites } from '../measurement/vocabulary.ts'
-import type { Requirement } from './plan.ts'
+import { comparisonShape, readComparison } from './comparison-plan.ts'
+import type { ComparisonRules, Requirement } from './plan.ts'
 
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const longestMs = 365 * unitMs.d
@@ -20,6 +21,7 @@ export const planDuration = z
   .refine((ms) => ms > 0 && ms <= longestMs, 'must be above zero and at most a year')
 
 export const requirementShape = z.union([
+  z.strictObject({ comparison: comparisonShape }),
   z.strictObject({
     certificate: z.strictObject({
       suite: z.enum(suites).optional(),
@@ -39,7 +41,8 @@ export const requirementShape = z.union([
   }),
 ])
 
-export function readRequirement(entry: z.infer<typeof requirementShape>): Requirement {
+export function readRequirement(entry: z.infer<typeof requirementShape>, usual: ComparisonRules): Requirement {
+  if ('comparison' in entry) return readComparison(entry.comparison, usual)
   const age = (ms: number | undefined): string => (ms === undefined ? '' : `, at most ${durationWords(ms)} old`)
   if ('run' in entry) {
     const { suite, decision, maxAge } = entry.run

@@ -7,7 +7,7 @@
  */
 import { canonicalSha256 } from '../measurement/canonical-json.ts'
 import type { Suite } from '../measurement/vocabulary.ts'
-import type { TargetExpression } from '../statistics/target-expression.ts'
+import type { QuantileName, TargetExpression } from '../statistics/target-expression.ts'
 
 export interface Bar {
   readonly title: string
@@ -48,6 +48,14 @@ export type Requirement =
       readonly decision: 'valid' | 'APPROVED' | 'CONDITIONALLY_APPROVED'
       readonly maxAgeMs: number | null
     }
+  /** The groups of the phase, compared as an experiment (comparison.ts). */
+  | ({ readonly kind: 'comparison'; readonly title: string } & ComparisonRules)
+
+/** The new path is to be shown not to be worse than the old one by `margin` times or more. */
+export interface ComparisonRules {
+  readonly quantile: QuantileName
+  readonly margin: number
+}
 
 export interface Phase {
   readonly name: string
@@ -126,6 +134,8 @@ export interface MigrationPlan {
   readonly trips: readonly Bar[]
   readonly counted: CountedTrips
   readonly investigate: readonly Bar[]
+  /** By which the groups of a phase are compared; decides nothing unless a phase requires it. */
+  readonly comparison: ComparisonRules
   /** How everybody goes back when a trip acts. */
   readonly rollback: 'full' | 'stepped'
   readonly phases: readonly Phase[]

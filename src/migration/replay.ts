@@ -19,7 +19,7 @@ import {
 } from './journal.ts'
 import type { Observation, ObservedGroup } from './observation.ts'
 import { parsePlan } from './plan-file.ts'
-import { planSha256, type MigrationPlan } from './plan.ts'
+import { planSha256, type MigrationPlan, type Phase } from './plan.ts'
 import { Migration, type Decision, type Input } from './state-machine.ts'
 import { countsAbove } from './system.ts'
 
@@ -33,6 +33,18 @@ export interface PastDecision {
   /** For going back: the last observations before it, the oldest first. */
   readonly before: readonly JournalledObservation[]
 }
+
+/** An observation that counts for the gates of the phase it is of. */
+export interface CountedObservation {
+  readonly line: number
+  readonly plan: MigrationPlan
+  readonly phase: Phase
+  readonly attempt: number
+  /** When the attempt began, on the migration's clock. */
+  readonly enteredMs: number
+  readonly observation: JournalledObservation
+}
+export type TakeObservation = (counted: CountedObservation) => void
 
 /** That an incident report shows. */
 const shownBefore = 12
@@ -105,12 +117,21 @@ export class Replay {
   private readonly file: string
   private readonly recount: boolean
   private readonly budget: DecodeBudget | undefined
+  private readonly onObservation: TakeObservation | undefined
 
-  /** `budget` bounds what the histograms of a stranger's journal unfold into. */
-  constructor(file: string, recount = false, budget?: DecodeBudget) {
+  /** Observations are not kept; who wants to see them takes them as they come. `budget` bounds what the histograms of a stranger's journal unfold into. */
+  constructor(
+    file: string,
+    {
+      recount = false,
+      budget,
+      onObservation,
+    }: { recount?: boolean; budget?: DecodeBudget; onObservation?: TakeObservation } = {},
+  ) {
     this.file = file
     this.recount = recount
     this.budget = budget
+    this.onObservation = onObservation
   }
 
   get begun(): EntryOf<'begun'> {
@@ -181,7 +202,12 @@ export class Replay {
       this.lastObservation = observation
       this.recent = [...this.recent.slice(1 - shownBefore), observation]
     }
+    const { phase, progress, observedToMs } = this.migration
     this.due = this.migration.take(inputOf(input))
+    if (input.type !== 'observed' || phase === null || !this.migration.countedLast) return
+    const { attempt, elapsedMs } = progress
+    const enteredMs = observedToMs - elapsedMs
+    this.onObservation?.({ line, plan: this.plan, phase, attempt, enteredMs, observation: input.observation })
   }
 
   private takeDecision({ decision: told }: EntryOf<'decision'>, line: number): void {

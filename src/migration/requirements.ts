@@ -22,6 +22,8 @@ export interface RequirementPlaces {
   /** Of the code that is migrated; null when nobody said. */
   readonly commit: string | null
   readonly wallMs: () => number
+  /** What the groups of the phase are shown to be; left out where nobody watches them. */
+  readonly compare?: (requirement: Extract<Requirement, { kind: 'comparison' }>) => Finding
 }
 
 /** The newest ones are looked at; more would make every look long. */
@@ -30,13 +32,22 @@ const mostCandidates = 20
 export async function lookFor(requirements: readonly Requirement[], places: RequirementPlaces): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const requirement of requirements) {
-    findings.push(
-      requirement.kind === 'run'
-        ? findRun(requirement, places)
-        : await findCertificate(requirement, certificatesIn(places.folders), places),
-    )
+    findings.push(await find(requirement, places))
   }
   return findings
+}
+
+async function find(requirement: Requirement, places: RequirementPlaces): Promise<Finding> {
+  switch (requirement.kind) {
+    case 'run':
+      return findRun(requirement, places)
+    case 'certificate':
+      return findCertificate(requirement, certificatesIn(places.folders), places)
+    case 'comparison': {
+      const { title } = requirement
+      return places.compare?.(requirement) ?? { title, found: false, reason: 'nobody compares the groups here' }
+    }
+  }
 }
 
 function certificatesIn(folders: readonly string[]): string[] {

@@ -93,6 +93,7 @@ export class Migration {
   private completedMs = 0
   private lastSequence = -1
   private lastToMs = 0
+  private lastCounted = false
   private gates: GateEvidence[] = []
   private trips: TripEvidence[] = []
   private investigations: TripEvidence[] = []
@@ -148,6 +149,11 @@ export class Migration {
   /** Where the last credible observation ended. */
   get observedToMs(): number {
     return this.lastToMs
+  }
+
+  /** Whether the last observation was one of the phase that counts for its gates. */
+  get countedLast(): boolean {
+    return this.lastCounted
   }
 
   /** Whether the last phase is over, and the time in which trips stay armed after it. */
@@ -220,6 +226,7 @@ export class Migration {
   }
 
   private observe(observation: Observation): Decision[] {
+    this.lastCounted = false
     if (!isCredible(observation, this.lastSequence, this.lastToMs, this.plan.evidence.intervalMs)) return []
     this.lastSequence = observation.sequence
     this.lastToMs = observation.toMs
@@ -227,7 +234,8 @@ export class Migration {
     const isFirst = this.phaseIndex === 0 && this.attempts[0] === 1
     const inPhase = isFirst || observation.fromMs >= this.enteredMs + this.plan.evidence.settleMs
     if (inPhase) for (const each of [...this.trips, ...this.investigations]) each.add(observation)
-    if (inPhase && observation.watched) {
+    this.lastCounted = inPhase && observation.watched
+    if (this.lastCounted) {
       if (groupOfPhase(this.plan.phases[this.phaseIndex], observation).due > 0)
         this.observedMs += observation.toMs - observation.fromMs
       for (const gate of this.gates) gate.add(observation)

@@ -69,7 +69,12 @@ function mergeTwo(left: Distribution, right: Distribution): Distribution {
 
 /** The value at rank ⌈q·n⌉ (at least 1), or null when empty. `q` lies in 0 … 1. */
 export function quantile(distribution: Distribution, q: number): number | null {
-  return valueAtRank(distribution, Math.max(1, Math.ceil(exactProduct(q, distribution.n))))
+  return valueAtRank(distribution, rankOf(q, distribution.n))
+}
+
+/** The rank of the q-quantile of `n` samples, from 1: ⌈q·n⌉. */
+export function rankOf(q: number, n: number): number {
+  return Math.max(1, Math.ceil(exactProduct(q, n)))
 }
 
 /**

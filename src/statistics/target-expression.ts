@@ -20,6 +20,11 @@ export const quantileNames = ['p50', 'p95', 'p99', 'p999'] as const
 export type QuantileName = (typeof quantileNames)[number]
 export const quantileOf: Readonly<Record<QuantileName, number>> = { p50: 0.5, p95: 0.95, p99: 0.99, p999: 0.999 }
 
+/** As people write it. */
+export function quantileTitle(name: QuantileName): string {
+  return name === 'p999' ? 'P99.9' : name.toUpperCase()
+}
+
 export const latencySeries = ['roundTrip', 'delivery', 'serviceTime'] as const
 export type LatencySeries = (typeof latencySeries)[number]
 const quantileMeasures = [...latencySeries, 'overhead'] as const

@@ -6,6 +6,9 @@ import type { BridgeStatus, FlagHistory } from '../../src/measurement/flags-docu
 import type { ResultsDocument } from '../../src/measurement/results-document.ts'
 import type { RoundEvidence } from '../../src/measurement/round-evidence.ts'
 import { roundFolder } from '../../src/measurement/run-names.ts'
+import type { ShadowReport } from '../../src/measurement/shadow-document.ts'
+import { LegacyAgent } from '../unit/bridge/bridge-harness.ts'
+import { acceptance, question } from '../unit/elicitation/engine-harness.ts'
 import { Sandbox, type RunningCommand } from './lighthouse-cli.ts'
 
 const sandbox = new Sandbox()
@@ -14,7 +17,8 @@ afterAll(() => sandbox.cleanUp())
 const keys = ['--enrolment-key-file', 'enrolment.key', '--admin-key-file', 'admin.key']
 
 async function serve(...args: string[]): Promise<{ command: RunningCommand; url: string }> {
-  const command = sandbox.start('serve', 'bridge', '--store', 'events.db', ...keys, ...args)
+  const store = args.includes('--store') ? [] : ['--store', 'events.db']
+  const command = sandbox.start('serve', 'bridge', ...store, ...keys, ...args)
   const line = await command.shows(/bridge ready at (\S+)\n/)
   return { command, url: line.trim().split(' ').at(-1) ?? '' }
 }
@@ -119,4 +123,29 @@ it('is measured like any other engine, on either path', async () => {
       expect(counts.completed).toBe(counts.scheduled)
     }
   }
+}, 60_000)
+
+it('compares copies of exchanges on the old path with what they came to', async () => {
+  const without = await serve('--port', '0', '--store', 'unshadowed.db')
+  const off = await flags(without.url, 'shadow')
+  expect([off.code, off.stdout]).toEqual([23, expect.stringMatching(/^NOTHING WAS COMPARED.*has no shadow/s)])
+  without.command.child.kill('SIGTERM')
+  await without.command.ended
+
+  const { command, url } = await serve('--port', '0', '--store', 'shadowed.db', '--options', 'shadow=on:interval=20ms')
+  const read = async (): Promise<ShadowReport> =>
+    JSON.parse((await flags(url, 'shadow', '--json')).stdout) as ShadowReport
+  for (let time = 0; time < 20 && (await read()).state !== 'on'; time++) continue
+  const key = readFileSync(join(sandbox.folder, 'enrolment.key'), 'utf8').trim()
+  const [asker, asked] = [await LegacyAgent.enrol(url, 'asker', key), await LegacyAgent.enrol(url, 'asked', key)]
+  await asker.ask('x:asker:1', 'asked', question)
+  expect((await asked.wait()).events).toHaveLength(1)
+  await asked.answer('x:asker:1', 'asker', 'accept', acceptance)
+  expect((await asker.wait()).events).toHaveLength(1)
+  for (let time = 0; time < 20 && (await read()).compared === 0; time++) continue
+  expect(await read()).toMatchObject({ state: 'on', copies: 1, compared: 1, examples: [], delivered: { both: 1 } })
+  const shown = await flags(url, 'shadow')
+  expect([shown.code, shown.stdout]).toEqual([0, expect.stringMatching(/^THE NEW PATH CAME TO THE SAME \(exit 0\)\n/)])
+  command.child.kill('SIGTERM')
+  expect((await command.ended).code).toBe(143)
 }, 60_000)

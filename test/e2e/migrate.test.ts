@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import type { PlanDocument, SimulationDocument } from '../../src/measurement/simulation-document.ts'
+import type { ComparisonDocument } from '../../src/measurement/comparison-document.ts'
+import { PlantedJournal } from '../unit/migration/planted-journal.ts'
 import { Sandbox } from './lighthouse-cli.ts'
 
 const sandbox = new Sandbox()
@@ -43,6 +45,30 @@ it('simulates a plan, with an exit code that says whether its goals were shown',
   expect(text.stdout).toMatch(/^3 OF 3 GOALS NOT SHOWN \(exit 23\)\n/)
   expect(text.stderr).toBe('')
 })
+
+it('compares the groups of a migration, with an exit code that says what is shown', async () => {
+  const journal = new PlantedJournal(join(sandbox.folder, 'migrations'))
+  journal.observe(13)
+  const early = await sandbox.run('migrate', 'compare')
+  expect(early.code, early.stderr).toBe(23)
+  expect(early.stdout).toMatch(/^THE NEW PATH IN half: NOT DEMONSTRATED \(exit 23\)\n/)
+  journal.observe(80)
+  const json = await sandbox.run('migrate', 'compare', 'latest', '--phase', 'half', '--json')
+  expect(json.code, json.stderr).toBe(0)
+  const document = JSON.parse(json.stdout) as ComparisonDocument
+  expect(document).toMatchObject({ phase: 'half', verdict: 'NON_INFERIOR', plan: 'compared' })
+  expect(document.phases[0]).toMatchObject({ percentage: 50, intervals: 91, margin: 1.1, quantile: 'p99' })
+  const again = await sandbox.run('migrate', 'compare', '--phase', 'half', '--json')
+  expect(again.stdout).toBe(json.stdout)
+  journal.close()
+  const slower = new PlantedJournal(join(sandbox.folder, 'slower'))
+  slower.observe(93, () => ({ candidate: { slowness: 1.5 } }))
+  slower.close()
+  const worse = await sandbox.run('migrate', 'compare', '--output', 'slower')
+  expect([worse.code, worse.stdout]).toEqual([21, expect.stringMatching(/^THE NEW PATH IN half: SHOWN TO BE WORSE/)])
+  const nowhere = await sandbox.run('migrate', 'compare', '--phase', 'third')
+  expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringMatching(/has no phase third.*quarter, half/s)])
+}, 60_000)
 
 it('can be interrupted', async () => {
   const started = sandbox.start('migrate', 'simulate', 'runsheet', '--runs', '1000')

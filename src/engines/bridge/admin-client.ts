@@ -4,10 +4,12 @@
 import { Client } from 'undici'
 import type { BridgeGroup, BridgeObservation, BridgeObservations } from '../../measurement/bridge-observation.ts'
 import type { BridgeStatus, FlagHistory, Flags } from '../../measurement/flags-document.ts'
+import type { ShadowReport } from '../../measurement/shadow-document.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 import { isJsonObject, parseJsonObject } from '../elicitation/schema.ts'
 import { readRecords } from './flag-log.ts'
 import { readFlags } from './flags.ts'
+import { readShadowReport } from './shadow-report.ts'
 
 export interface AdminTarget {
   readonly url: string
@@ -71,6 +73,12 @@ export class AdminClient {
       openMs,
       observations: (observations as unknown[]).map((each) => this.readObservation(each)),
     }
+  }
+
+  async shadow(): Promise<ShadowReport> {
+    const report = readShadowReport(await this.get('/admin/shadow'))
+    if (report === null) throw this.strange()
+    return report
   }
 
   private readObservation(value: unknown): BridgeObservation {

@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BridgeObservations } from '../../measurement/bridge-observation.ts'
+import type { ShadowReport } from '../../measurement/shadow-document.ts'
 import type { FlagRecord } from '../../measurement/flags-document.ts'
 import { isSameKey, readBody } from '../elicitation/http-requests.ts'
 import { parseJsonObject } from '../elicitation/schema.ts'
@@ -24,6 +25,7 @@ export interface AdminParts {
   readonly status: () => Readonly<Record<string, unknown>>
   /** Closed intervals from a sequence on. */
   readonly observations: (since: number) => BridgeObservations
+  readonly shadow: () => ShadowReport
   /** A request without the key. */
   readonly denied: () => void
 }
@@ -49,6 +51,7 @@ export class Admin {
     if (path === '/admin/flags') return json(response, 200, stateOf(board))
     if (path === '/admin/status') return json(response, 200, { ...stateOf(board), ...this.parts.status() })
     if (path === '/admin/audit') return this.audit(response, query)
+    if (path === '/admin/shadow') return json(response, 200, this.parts.shadow())
     if (path === '/admin/observations') return this.observations(response, query)
     problem(response, 404, 'there is no such path')
   }

@@ -16,6 +16,9 @@ import { Observations } from './observations.ts'
 import { OldPath } from './old-path.ts'
 import { bridgeOptions, innerOptions, type BridgeOptions } from './options.ts'
 import { PathAdvisor } from './path-advice.ts'
+import { Shadow } from './shadow.ts'
+import { noShadow } from './shadow-comparer.ts'
+import type { OpenShadowLink } from './shadow-link.ts'
 
 /** Groups of buckets that the χ² test of the share looks at. */
 const shareGroups = 20
@@ -25,10 +28,11 @@ export function flagLogFile(config: Pick<ServerConfig, 'storeFile' | 'durability
   return config.storeFile === null || config.durability === 'memory' ? null : `${config.storeFile}.flags.jsonl`
 }
 
-export function startBridgeServer(config: ServerConfig): Promise<EngineServer> {
+/** `openShadow`: another new path for copies than its own, to see that what it does wrong is found. */
+export function startBridgeServer(config: ServerConfig, openShadow?: OpenShadowLink): Promise<EngineServer> {
   const options = bridgeOptions(config.options)
   const inner = { ...config, options: innerOptions(config.options) }
-  return startElicitationServer(inner, (parts) => new BridgeFace(parts, options))
+  return startElicitationServer(inner, (parts) => new BridgeFace(parts, options, openShadow))
 }
 
 class BridgeFace implements ServerFace {
@@ -37,9 +41,10 @@ class BridgeFace implements ServerFace {
   private readonly advisor: PathAdvisor
   private readonly oldPath: OldPath
   private readonly admin: Admin | null
+  private readonly shadow: Shadow | null
   readonly deliveries: Observations
 
-  constructor(parts: ServerParts, options: BridgeOptions) {
+  constructor(parts: ServerParts, options: BridgeOptions, openShadow: OpenShadowLink | undefined) {
     this.parts = parts
     const { config, machine, clock, authority } = parts
     this.board = new FlagBoard(FlagLog.open(flagLogFile(config), clock.wallMs(), options.flags))
@@ -58,7 +63,17 @@ class BridgeFace implements ServerFace {
       agents: () => this.assigned(),
       refusals: () => machine.refusals(),
     })
-    this.oldPath = new OldPath(parts, this.board, options, this.advisor, this.deliveries)
+    this.shadow =
+      options.shadow === null
+        ? null
+        : new Shadow({
+            ...options.shadow,
+            clock,
+            random: seededRandom(`${this.board.log.salt}/${authority.epoch}/shadow`),
+            isPushed: (name) => machine.agents.connected[machine.agents.indexOf(name)] === 1,
+            ...(openShadow === undefined ? {} : { open: openShadow }),
+          })
+    this.oldPath = new OldPath(parts, this.board, options, this.advisor, this.deliveries, this.shadow)
     this.admin =
       config.adminKey === undefined
         ? null
@@ -73,6 +88,7 @@ class BridgeFace implements ServerFace {
               openMs: this.deliveries.openMs(),
               observations: this.deliveries.since(since),
             }),
+            shadow: () => this.shadow?.report() ?? noShadow(),
             denied: () => machine.count('INVALID_SESSION', -1, '-'),
           })
   }
@@ -127,6 +143,7 @@ class BridgeFace implements ServerFace {
   tick(): void {
     this.advisor.tick()
     this.deliveries.tick()
+    this.shadow?.tick()
   }
 
   private status(): Record<string, unknown> {
@@ -160,7 +177,8 @@ class BridgeFace implements ServerFace {
     this.oldPath.release()
   }
 
-  destroy(): void {
+  async destroy(): Promise<void> {
     this.deliveries.destroy()
+    await this.shadow?.close()
   }
 }

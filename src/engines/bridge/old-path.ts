@@ -23,6 +23,7 @@ import type { FlagBoard } from './flag-board.ts'
 import { eventsAfter, readPosted } from './old-path-events.ts'
 import type { BridgeOptions } from './options.ts'
 import type { PathAdvisor } from './path-advice.ts'
+import type { Shadow } from './shadow.ts'
 
 const largestRequest = 131_072
 const retryAfterMs = 1000
@@ -45,6 +46,7 @@ export class OldPath {
   private readonly adviceFor: (agent: string) => PathAdvice
   /** Agents are on their way from one path to the other: neither is closed to them yet. */
   private readonly isDraining: () => boolean
+  private readonly shadow: Shadow | null
   private readonly loop: WaitLoop
   private readonly arriving: BodyBudget = { bytes: 0 }
   /** Posts by ticket: answered when the machine knows what became of them. */
@@ -63,7 +65,9 @@ export class OldPath {
     options: BridgeOptions,
     advisor: Pick<PathAdvisor, 'adviceFor' | 'isDraining'>,
     deliveries: DeliveryObserver,
+    shadow: Shadow | null = null,
   ) {
+    this.shadow = shadow
     this.parts = parts
     this.board = board
     this.options = options
@@ -71,8 +75,12 @@ export class OldPath {
     this.isDraining = () => advisor.isDraining()
     const { agents } = parts.machine
     const reader = {
-      readAfter: (name: string, since: number, limit: number) =>
-        eventsAfter(agents, agents.indexOf(name), since, limit, this.nowMs(), parts.clock.wallMs(), deliveries),
+      readAfter: (name: string, since: number, limit: number) => {
+        const wallMs = parts.clock.wallMs()
+        const events = eventsAfter(agents, agents.indexOf(name), since, limit, this.nowMs(), wallMs, deliveries)
+        if (shadow !== null) for (const event of events) shadow.handed(event)
+        return events
+      },
     }
     const { intervalMs, limit } = options
     this.loop = waitLoop(reader, parts.clock, systemScheduler, { intervalMs, limit, wakeable: false })
@@ -170,6 +178,7 @@ export class OldPath {
       const ticket = --this.lastTicket
       this.posts.set(ticket, response)
       response.on('close', () => this.posts.delete(ticket))
+      this.shadow?.posted(ticket, session.agent, posted)
       machine.receiveUnsigned(agent, posted.verb, posted.request, ticket)
     })
   }
@@ -182,12 +191,14 @@ export class OldPath {
   }
 
   settled(ticket: number): void {
+    this.shadow?.settled(ticket)
     const response = this.takePost(ticket)
     if (response !== undefined) sendJson(response, 200, storedAnswerText(-ticket, this.parts.clock.wallMs()))
   }
 
   /** The machine has counted the refusal. */
   refused(ticket: number, code: RefusalCode, waitMs: number): void {
+    this.shadow?.refused(ticket)
     const response = this.takePost(ticket)
     if (response !== undefined) sendRefusal(response, new Refusal(statusOf[code] ?? 400, code, code), waitMs)
   }

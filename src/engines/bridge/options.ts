@@ -7,6 +7,7 @@ import type { EngineOptions } from '../engine.ts'
 import { optionHelp as elicitationHelp, parseOptions as elicitationOptions } from '../elicitation/options.ts'
 import { pollingOptions } from '../polling/options.ts'
 import { changedFlags, defaultFlags } from './flags.ts'
+import type { ShadowOptions } from './shadow.ts'
 
 export interface BridgeOptions {
   /** Sleep between two looks of a held poll. */
@@ -21,6 +22,8 @@ export interface BridgeOptions {
   readonly observeMs: number
   /** What the log of flags begins with. */
   readonly flags: Partial<Flags>
+  /** Null: no exchange has a copy. */
+  readonly shadow: ShadowOptions | null
 }
 
 const ownHelp: Readonly<Record<string, string>> = {
@@ -29,6 +32,9 @@ const ownHelp: Readonly<Record<string, string>> = {
   timeout: 'on the old path, how long an empty poll is held, 10ms to 300s (default 60s)',
   limit: 'on the old path, events per answer at most, 1 to 1000 (default 10)',
   observe: 'length of the intervals in which deliveries are measured, 100ms to 10m (default 10s)',
+  shadow: 'send a copy of exchanges on the old path over push as well, and compare: on or off (default off)',
+  shadowShare: 'share of exchanges that have a copy, above 0 and at most 1 (default 1)',
+  shadowSla: 'bound by which copies and exchanges are compared, 1ms to 10m (default 300ms)',
   drain: 'agents that change their path per second at most, 1 to 100000 (default 1000)',
 }
 
@@ -59,9 +65,19 @@ export function bridgeOptions(options: EngineOptions): BridgeOptions {
   const drain = options['drain'] ?? '1000'
   if (!/^[1-9]\d{0,5}$/.test(drain) || Number(drain) > 100_000)
     throw usage('drain', drain, 'a whole number from 1 to 100000')
-  const observeMs = observeOf(options['observe'])
+  const observeMs = durationOf('observe', options['observe'] ?? '10s', 100)
   const drainPerSecond = Number(drain)
-  return { intervalMs, timeoutMs, limit, connections, drainPerSecond, observeMs, flags: initialFlags(options) }
+  const [flags, shadow] = [initialFlags(options), shadowOf(options)]
+  return { intervalMs, timeoutMs, limit, connections, drainPerSecond, observeMs, flags, shadow }
+}
+
+function shadowOf(options: EngineOptions): ShadowOptions | null {
+  const { shadow = 'off', shadowShare = '1', shadowSla = '300ms' } = options
+  const share = /^(0\.\d{1,6}|1(\.0{1,6})?)$/.test(shadowShare) ? Number(shadowShare) : 0
+  if (!(share > 0)) throw usage('shadowShare', shadowShare, 'a number above 0 and at most 1, such as 0.1')
+  const slaMs = durationOf('shadowSla', shadowSla, 1)
+  if (shadow !== 'on' && shadow !== 'off') throw usage('shadow', shadow, 'on or off')
+  return shadow === 'on' ? { share, slaMs } : null
 }
 
 function initialFlags(options: EngineOptions): Partial<Flags> {
@@ -74,9 +90,9 @@ function initialFlags(options: EngineOptions): Partial<Flags> {
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 
-function observeOf(text = '10s'): number {
+function durationOf(name: string, text: string, leastMs: number): number {
   const match = /^(\d{1,6})(ms|s|m)$/.exec(text)
   const ms = match === null ? NaN : Number(match[1]) * (unitMs[match[2] ?? ''] ?? NaN)
-  if (!(ms >= 100 && ms <= 600_000)) throw usage('observe', text, 'a duration from 100ms to 10m, such as 10s')
+  if (!(ms >= leastMs && ms <= 600_000)) throw usage(name, text, `a duration from ${leastMs}ms to 10m, such as 10s`)
   return ms
 }

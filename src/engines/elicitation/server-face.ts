@@ -37,5 +37,5 @@ export interface ServerFace {
   /** The server closes: whoever waits is answered. */
   release(): void
   /** The server is closed. */
-  destroy(): void
+  destroy(): void | Promise<void>
 }

@@ -343,6 +343,6 @@ class RunningServer implements EngineServer {
     stop()
     this.store.close()
     this.stages.destroy()
-    this.face?.destroy()
+    await this.face?.destroy()
   }
 }

@@ -2,6 +2,8 @@
  * A bridge, clients that know both paths, and requests by hand.
  */
 import { bridgeEngine } from '../../../src/engines/bridge/definition.ts'
+import { startBridgeServer } from '../../../src/engines/bridge/bridge-server.ts'
+import type { OpenShadowLink } from '../../../src/engines/bridge/shadow-link.ts'
 import type { Durability, EngineClient, EngineServer } from '../../../src/engines/engine.ts'
 import { signBytes, createFrameMac } from '../../../src/engines/elicitation/frame-mac.ts'
 import { enrolmentKey, type Recorder } from '../elicitation/engine-harness.ts'
@@ -13,11 +15,13 @@ export interface BridgeSettings {
   readonly durability?: Durability
   readonly storeFile?: string
   readonly port?: number
+  /** Where copies of a shadow go instead. */
+  readonly openShadow?: OpenShadowLink
 }
 
 /** Polls look every 20 ms, so that tests need not wait for seconds. */
 export function startBridge(settings: BridgeSettings = {}): Promise<EngineServer> {
-  return bridgeEngine.startServer({
+  const config = {
     options: { interval: '20ms', ...settings.options },
     durability: settings.durability ?? 'memory',
     storeFile: settings.storeFile ?? null,
@@ -26,7 +30,10 @@ export function startBridge(settings: BridgeSettings = {}): Promise<EngineServer
     tls: null,
     enrolmentKey,
     adminKey,
-  })
+  }
+  return settings.openShadow === undefined
+    ? bridgeEngine.startServer(config)
+    : startBridgeServer(config, settings.openShadow)
 }
 
 export function createBridgeClient(
@@ -95,9 +102,9 @@ export class LegacyAgent {
     this.name = name
   }
 
-  static async enrol(url: string, name: string): Promise<LegacyAgent> {
+  static async enrol(url: string, name: string, key = enrolmentKey): Promise<LegacyAgent> {
     const agent = new LegacyAgent(url, name)
-    const { status, body } = await agent.post('/session/create', { agent_id: name }, `Bearer ${enrolmentKey}`)
+    const { status, body } = await agent.post('/session/create', { agent_id: name }, `Bearer ${key}`)
     if (status !== 200) throw new Error(`${name} was not enrolled: ${JSON.stringify(body)}`)
     agent.token = String(body['session_token'])
     return agent
