@@ -117,7 +117,7 @@ async function systemOf(
 /** Calls every hook that changes nothing, so that what is wrong with one is found before anything is begun. */
 async function tryHooks(system: MigratedSystem): Promise<void> {
   if (system.kind !== 'hooks') return
-  const { healthy, reason } = await system.health()
+  const { healthy, reason } = await system.health(null)
   if (!healthy)
     throw new LighthouseError('ENGINE_UNREACHABLE', reason, {
       suggestions: ['A migration begins with a system that is healthy: make its health hook succeed first.'],

@@ -32,10 +32,16 @@ export class BridgeSystem implements MigratedSystem {
     return intervalsOf(await this.client.observations(0))
   }
 
-  async health(): Promise<{ readonly healthy: boolean; readonly reason: string }> {
+  async health(expected: number | null): Promise<{ readonly healthy: boolean; readonly reason: string }> {
     try {
-      await this.client.status()
-      return { healthy: true, reason: 'it answers' }
+      const { flags, actor } = await this.client.status()
+      const share = flags.enabled ? flags.percentage : 0
+      if (expected === null || share === expected) return { healthy: true, reason: 'it answers' }
+      // Evidence of one share says nothing about another, whoever chose it.
+      return {
+        healthy: false,
+        reason: `its flags say ${share} % where ${expected} % was decided; last changed by ${actor}`,
+      }
     } catch (error) {
       if (!(error instanceof LighthouseError)) throw error
       return { healthy: false, reason: error.message }

@@ -77,14 +77,7 @@ export class Rollback {
     const before = this.parts.steps().filter(({ step }) => step === 'shifted')
     // As many as there is room for, and the rest as soon as there is.
     if (!fits && (fitting >= 100 || before.some(({ percentage }) => percentage <= fitting))) return
-    const { reasons } = this.parts.decision.decision
-    await this.parts.system.direct({
-      percentage: fitting,
-      // The old path is open again, to everybody, before anybody is sent to it; what phases had set is taken back.
-      switches: { legacyOff: false, dualMode: true, deprecation: false },
-      actor: 'lighthouse migrate',
-      reason: `rollback: ${reasons.join('; ')}`,
-    })
+    await this.direct(fitting)
     const detail = `${fitting} % of agents on the new path from here on`
     this.parts.note({
       step: 'shifted',
@@ -92,6 +85,17 @@ export class Rollback {
       ok: true,
       detail,
       figures: { known: where?.known ?? null },
+    })
+  }
+
+  private async direct(percentage: number): Promise<void> {
+    const { reasons } = this.parts.decision.decision
+    await this.parts.system.direct({
+      percentage,
+      // The old path is open again, to everybody, before anybody is sent to it; what phases had set is taken back.
+      switches: { legacyOff: false, dualMode: true, deprecation: false },
+      actor: 'lighthouse migrate',
+      reason: `rollback: ${reasons.join('; ')}`,
     })
   }
 
@@ -107,6 +111,8 @@ export class Rollback {
   }
 
   private async drain(percentage: number, shiftedMs: number): Promise<void> {
+    // Said again: agents leave whatever anybody else has changed meanwhile.
+    await this.direct(percentage)
     const where = await this.parts.system.whereabouts()
     const waitedMs = this.parts.nowMs() - shiftedMs
     if (where === null && waitedMs < this.parts.intervalMs) return

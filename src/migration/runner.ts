@@ -205,7 +205,7 @@ export class MigrationRunner {
     if (this.nowMs() < this.nextCheckMs) return
     this.nextCheckMs = this.nowMs() + this.intervalMs
     const { system, replay } = this.parts
-    const { healthy, reason } = await system.health()
+    const { healthy, reason } = await system.health(this.sharePut())
     if (!healthy || !replay.healthy) this.give({ type: 'checked', healthy, reason: reason.slice(0, 2000) })
   }
 
@@ -225,6 +225,16 @@ export class MigrationRunner {
     return (
       this.parts.replay.decisions.findLast(({ decision: { kind } }) => kind === 'enter' || kind === 'rollBack') ?? null
     )
+  }
+
+  /** The share that the last decision brought about; null while that is being done. */
+  private sharePut(): number | null {
+    const past = this.pending()
+    const done =
+      past === null
+        ? undefined
+        : this.stepsOf(past.line).findLast(({ step, ok }) => ok && (step === 'directed' || step === 'shifted'))
+    return done?.percentage ?? null
   }
 
   private stepsOf(line: number): Step[] {

@@ -69,7 +69,8 @@ export interface MigratedSystem {
   intervalMs(): Promise<number | null>
   /** Closed intervals after `place`, the oldest first; all that are kept without one. */
   measure(place: StreamPlace | null): Promise<readonly MeasuredInterval[]>
-  health(): Promise<{ readonly healthy: boolean; readonly reason: string }>
+  /** `expected`: the share that was last brought about; a system that says it has another is not well. Null when none is known. */
+  health(expected: number | null): Promise<{ readonly healthy: boolean; readonly reason: string }>
   /** Changes nothing when all is so already. */
   direct(directive: Directive): Promise<void>
   whereabouts(): Promise<Whereabouts | null>

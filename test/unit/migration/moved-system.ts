@@ -79,6 +79,8 @@ export class MovedSystem implements MigratedSystem {
   readonly plants: Plants
   private readonly time: VirtualTime
   private readonly intervals: { readonly endMs: number; readonly interval: Omit<MeasuredInterval, 'endedAgoMs'> }[] = []
+  /** From then on its share is another than was decided. */
+  meddledAtMs = Infinity
   private share = 0
   private movedAtMs = -Infinity
   private closedMs: number
@@ -135,10 +137,12 @@ export class MovedSystem implements MigratedSystem {
       .map(({ endMs, interval }) => ({ ...interval, endedAgoMs: this.time.ms - endMs }))
   }
 
-  async health(): Promise<{ healthy: boolean; reason: string }> {
+  async health(expected: number | null = null): Promise<{ healthy: boolean; reason: string }> {
     await Promise.resolve()
     try {
       this.reach()
+      if (expected !== null && this.time.ms >= this.meddledAtMs)
+        return { healthy: false, reason: 'it has another share' }
       return { healthy: true, reason: 'it answers' }
     } catch {
       return { healthy: false, reason: 'it is away' }
