@@ -16,6 +16,10 @@ export interface PlannedPhase {
   readonly soakMs: number
   readonly approval: boolean
   readonly gates: readonly PlannedGate[]
+  /** In words. */
+  readonly requires: readonly string[]
+  /** That are set when it is entered, as name=value. */
+  readonly switches: readonly string[]
   /** That its group has in the soak at the rate that was given; null without one. */
   readonly deliveriesInSoak: number | null
 }

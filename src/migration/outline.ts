@@ -36,7 +36,9 @@ function outlinePhase(plan: MigrationPlan, phase: Phase, perSecond: number | nul
   const gates = phase.gates.map((bar) => outlineGate(plan, bar))
   const share = percentage === 0 ? 1 : percentage / 100
   const deliveriesInSoak = perSecond === null ? null : Math.floor((perSecond * share * soakMs) / 1000)
-  return { name, percentage, soakMs, approval, gates, deliveriesInSoak }
+  const requires = phase.requires.map(({ title }) => title)
+  const switches = Object.entries(phase.switches).map(([flag, value]) => `${flag}=${String(value)}`)
+  return { name, percentage, soakMs, approval, gates, requires, switches, deliveriesInSoak }
 }
 
 function outlineGate(plan: MigrationPlan, bar: Bar): PlannedGate {

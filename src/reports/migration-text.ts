@@ -20,7 +20,7 @@ export function renderPlan(plan: PlanDocument, style: TerminalStyle): string {
     {
       title: 'Phases',
       table: { head: ['phase', 'on push', 'soak', 'then'], rows: phases.map(phaseRow) },
-      lines: [],
+      lines: phases.flatMap(phaseLines),
     },
     {
       title: 'Gates, and how many deliveries show them',
@@ -64,6 +64,13 @@ function phaseRow({ name, percentage, soakMs, approval }: PlannedPhase): Cell[] 
 function hookRow({ name, title, timeoutMs, variables }: PlannedHook): Cell[] {
   const names = variables.length === 0 ? unknown : variables.join(', ')
   return [{ text: name }, { text: title }, { text: lasting(timeoutMs) }, { text: names }]
+}
+
+function phaseLines({ name, requires, switches }: PlannedPhase): Line[] {
+  return [
+    ...requires.map((text): Line => ({ text: `${name} requires ${text}` })),
+    ...(switches.length === 0 ? [] : [{ text: `${name} sets ${switches.join(', ')}` }]),
+  ]
 }
 
 function gateRow({ name, deliveriesInSoak }: PlannedPhase, gate: PlannedGate): Cell[] {

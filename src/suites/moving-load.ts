@@ -152,6 +152,7 @@ export class MovingLoad {
     // What a round lost that did not close is not known.
     if (ledger.state === 'COMPLETE') this.lostUnseen += counts.lost
     this.events.onRound(evidence)
+    for (const anomaly of evidence.anomalies) this.events.onNote(`round ${round + 1}: ${anomaly}`)
   }
 
   /** Lost exchanges that nobody has asked for yet. */

@@ -13,7 +13,7 @@ afterAll(() => sandbox.cleanUp())
 it('checks a plan and says what it asks for', async () => {
   const shipped = await sandbox.run('migrate', 'plan', 'runsheet', '--rate', '200')
   expect(shipped.code, shipped.stderr).toBe(0)
-  expect(shipped.stdout).toMatch(/^PLAN runsheet\n6 phases, 37 d at least\n/)
+  expect(shipped.stdout).toMatch(/^PLAN runsheet\n7 phases, 44 d at least\n/)
   const json = await sandbox.run('migrate', 'plan', 'quick', '--json')
   expect((JSON.parse(json.stdout) as PlanDocument).phases.map(({ percentage }) => percentage)).toEqual([
     0, 5, 25, 50, 75, 100,

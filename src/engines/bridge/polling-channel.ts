@@ -1,7 +1,7 @@
 /**
  * Client channels over the old path: one held poll per agent for what it is told, POSTs over a shared pool for what it says.
  *
- * An agent's POSTs leave one at a time, so that what it says is taken in the order in which it said it. A poll that ends early without events
+ * An agent's POSTs leave one at a time, so that what it says is taken in the order in which it said it; one that is not answered ends the channel. A poll that ends early without events
  * brings news of the agent's path; were it to happen again and again, the next one would wait a little.
  */
 import { Client, Pool, type Dispatcher } from 'undici'
@@ -208,7 +208,7 @@ class PollingChannel implements ClientChannel {
       largestRefusal,
       (status, answer) => done(() => this.posted(nonce, status, answer)),
       // Not from within the failure: undici is still failing what else it had.
-      () => this.shared.scheduler.after(0, () => done(() => this.events.unanswered(nonce))),
+      () => this.shared.scheduler.after(0, () => done(() => this.unanswered())),
     )
     this.shared.pool.dispatch(
       {
@@ -228,10 +228,15 @@ class PollingChannel implements ClientChannel {
     )
   }
 
+  /** Nobody knows whether it was taken. What comes after it must not overtake it, so all that is open is said again, in order, on a new channel. */
+  private unanswered(): void {
+    this.end('a POST was not answered', 'broken')
+  }
+
   private posted(nonce: number, status: number, text: string): void {
     if (status === 200) return this.events.taken(nonce)
     const refusal = readRefusal(text)
-    if (refusal === null) return this.events.unanswered(nonce)
+    if (refusal === null) return this.unanswered()
     const fatal = closeReasonOfCode(refusal.code)
     if (fatal !== null) this.end(refusal.code, fatal)
     else this.events.refused(nonce, refusal.code, refusal.retryAfterMs)

@@ -45,6 +45,8 @@ interface OpenLeg {
   readonly body: string
   /** Monotonic; asks only. */
   readonly deadlineAtMs: number
+  /** Among all that the agent has ever started, from 1. */
+  readonly place: number
   /** 0 while it waits for a connection. */
   nonce: number
   attempts: number
@@ -78,6 +80,7 @@ export class AgentLink {
   private speaker = ''
   private legs: OpenLeg[] = []
   private waiting: OpenLeg[] = []
+  private started = 0
 
   constructor(agent: number, owner: LinkOwner, cumulative = true) {
     this.cumulative = cumulative
@@ -110,7 +113,8 @@ export class AgentLink {
   ): boolean {
     if (this.legs.length + this.waiting.length >= maxOpenLegs) return false
     const deadlineAtMs = verb === 'ask' ? this.owner.nowMs() + ttlMs : Infinity
-    const leg = { verb, round, exchange, id, to, body, deadlineAtMs, nonce: 0, attempts: 0, notBeforeMs: 0 }
+    const place = ++this.started
+    const leg = { verb, round, exchange, id, to, body, deadlineAtMs, place, nonce: 0, attempts: 0, notBeforeMs: 0 }
     this.legs.push(leg)
     if (this.up) this.transmit(leg)
     return true
@@ -207,9 +211,11 @@ export class AgentLink {
     this.seen = Math.max(this.seen, cursorFloor)
     this.up = true
     // An acknowledgement speaks of this connection only: the refusal of a frame sent on the last one may have been lost with
-    // it. Everything open is repeated, under nonces above all that were used.
-    const open = this.legs
+    // it. Everything open is repeated, under nonces above all that were used, in the order in which it was started: what waited
+    // to be tried again would else be overtaken.
+    const open = [...this.legs, ...this.waiting].sort((one, other) => one.place - other.place)
     this.legs = []
+    this.waiting = []
     for (const leg of open) this.repeat(leg)
     this.owner.established(this)
   }
