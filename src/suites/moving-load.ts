@@ -152,7 +152,10 @@ export class MovingLoad {
     // What a round lost that did not close is not known.
     if (ledger.state === 'COMPLETE') this.lostUnseen += counts.lost
     this.events.onRound(evidence)
-    for (const anomaly of evidence.anomalies) this.events.onNote(`round ${round + 1}: ${anomaly}`)
+    for (const anomaly of evidence.anomalies) {
+      // A redelivery that was recognised is what at-least-once means.
+      if (!anomaly.startsWith('wireDuplicates')) this.events.onNote(`round ${round + 1}: ${anomaly}`)
+    }
   }
 
   /** Lost exchanges that nobody has asked for yet. */
