@@ -2,6 +2,7 @@
  * From flags of `bench migration` to a bridge, a load and the moves of its agents.
  */
 import type { Carrying } from './migration-carrier.ts'
+import { openMovingLoad, type MovingLoadFlagValues } from './moving-load-request.ts'
 import { beginWith, runnerParts, writeIncidents } from './migration-carrier.ts'
 import type { ProfileName } from './profiles.ts'
 import { brokenPromises, totalOf } from '../measurement/migration-account.ts'
@@ -9,18 +10,14 @@ import type { MovesDocument } from '../measurement/moves-document.ts'
 import { openMigration, readMigration } from '../migration/folders.ts'
 import { parsePlan } from '../migration/plan-file.ts'
 import { statusOf } from '../migration/status.ts'
-import { freshSeed } from '../platform/random.ts'
 import { exitCodeOfMoves, movedShares, movesPlanText, runMoves } from '../suites/moves.ts'
-import { MovingLoad } from '../suites/moving-load.ts'
 
-export interface MovesFlags {
+export interface MovesFlags extends MovingLoadFlagValues {
   readonly profile?: ProfileName | undefined
   readonly agents?: number | undefined
   readonly rate?: number | undefined
   readonly dwell?: number | undefined
-  readonly transport?: 'websocket' | 'sse' | undefined
   readonly durability?: 'memory' | 'os' | 'fsync' | undefined
-  readonly seed?: string | undefined
   readonly output?: string | undefined
 }
 
@@ -30,24 +27,23 @@ interface Sizes {
   readonly dwellMs: number
 }
 
-const sizes: Readonly<Record<ProfileName, Sizes>> = {
+const profiles: Readonly<Record<ProfileName, Sizes>> = {
   smoke: { agents: 100, ratePerSecond: 200, dwellMs: 10_000 },
   standard: { agents: 1000, ratePerSecond: 1000, dwellMs: 30_000 },
   full: { agents: 10_000, ratePerSecond: 1000, dwellMs: 600_000 },
 }
-const payloadBytes = 300
 const deadlineMs = 10_000
 /** Longer than a move, and short enough that memory holds one. */
 const longestRoundMs = 60_000
 
 export function movesSizes(flags: MovesFlags): Sizes & { readonly profile: ProfileName; readonly durationMs: number } {
   const profile = flags.profile ?? 'standard'
-  const agents = flags.agents ?? sizes[profile].agents
-  const dwellMs = flags.dwell ?? sizes[profile].dwellMs
+  const agents = flags.agents ?? profiles[profile].agents
+  const dwellMs = flags.dwell ?? profiles[profile].dwellMs
   return {
     profile,
-    agents: agents + (agents % 2),
-    ratePerSecond: flags.rate ?? sizes[profile].ratePerSecond,
+    agents,
+    ratePerSecond: flags.rate ?? profiles[profile].ratePerSecond,
     dwellMs,
     // Going back is seen to carry, and the round under way comes to its end.
     durationMs: (movedShares.length + 1) * dwellMs + 10_000 + Math.min(dwellMs, longestRoundMs),
@@ -56,31 +52,11 @@ export function movesSizes(flags: MovesFlags): Sizes & { readonly profile: Profi
 
 export async function benchMoves(flags: MovesFlags, { signal, tell }: Carrying): Promise<MovesDocument> {
   const { profile, agents, ratePerSecond, dwellMs } = movesSizes(flags)
-  const seed = flags.seed ?? freshSeed()
   const text = movesPlanText(dwellMs)
   const plan = parsePlan(text, 'moves')
-  tell(`starting a bridge and connecting ${agents} agents, seed ${seed}`)
-  const load = await MovingLoad.open(
-    {
-      agents,
-      ratePerSecond,
-      payloadBytes,
-      deadlineMs,
-      roundDurationMs: Math.min(longestRoundMs, 2 * dwellMs),
-      seed,
-      options: { observe: `${plan.evidence.intervalMs}ms` },
-      durability: flags.durability ?? 'os',
-      transport: flags.transport ?? 'websocket',
-    },
-    {
-      onProgress: () => undefined,
-      onRound: ({ round, counts }) =>
-        tell(
-          `load, round ${round + 1}: ${counts.completed} of ${counts.scheduled} completed, ${counts.lost} lost, ${counts.duplicated} duplicated`,
-        ),
-      onNote: tell,
-    },
-  )
+  const roundDurationMs = Math.min(longestRoundMs, 2 * dwellMs)
+  const sizes = { agents, ratePerSecond, deadlineMs, roundDurationMs, durability: flags.durability ?? ('os' as const) }
+  const load = await openMovingLoad(sizes, plan.evidence.intervalMs, flags, tell)
   try {
     const system = { kind: 'bridge', address: load.engine.url } as const
     const folder = await beginWith({ text, source: 'moves', plan }, flags.output ?? 'migrations', system, 'here')

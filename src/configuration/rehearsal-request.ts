@@ -2,25 +2,23 @@
  * From flags of `migrate rehearse` to a bridge, a load and a migration that is carried out on them.
  */
 import type { Carrying } from './migration-carrier.ts'
+import { openMovingLoad, type MovingLoadFlagValues } from './moving-load-request.ts'
 import { beginWith, readPlan, runnerParts, writeIncidents } from './migration-carrier.ts'
 import type { MigrationAccount } from '../measurement/migration-account.ts'
 import { openMigration } from '../migration/folders.ts'
-import { freshSeed } from '../platform/random.ts'
-import { MovingLoad, type PlantedRegression } from '../suites/moving-load.ts'
+import type { PlantedRegression } from '../suites/moving-load.ts'
 import { rehearse } from '../suites/rehearsal.ts'
 
-export interface RehearsalFlags {
+export interface RehearsalFlags extends MovingLoadFlagValues {
   readonly agents?: number | undefined
   readonly rate?: number | undefined
   readonly deadline?: number | undefined
-  readonly transport?: 'websocket' | 'sse' | undefined
-  readonly seed?: string | undefined
   readonly output?: string | undefined
   readonly 'plant-from'?: number | undefined
   readonly 'plant-stall'?: number | undefined
 }
 
-const defaults = { agents: 200, ratePerSecond: 500, payloadBytes: 300, deadlineMs: 10_000, stallMs: 1500 } as const
+const defaults = { agents: 200, ratePerSecond: 500, deadlineMs: 10_000, stallMs: 1500 } as const
 /** Long enough that the pauses between rounds are few, short enough that the end of a plan need not wait long for one. */
 const roundDurationMs = 15_000
 
@@ -30,34 +28,18 @@ export async function rehearsePlan(
   { signal, tell }: Carrying,
 ): Promise<{ readonly folder: string; readonly account: MigrationAccount }> {
   const read = readPlan(fileOrName)
-  const seed = flags.seed ?? freshSeed()
   const planted: PlantedRegression | null =
     flags['plant-from'] === undefined
       ? null
       : { fromPercentage: flags['plant-from'], stallMs: flags['plant-stall'] ?? defaults.stallMs }
-  const agents = flags.agents ?? defaults.agents
-  tell(`starting a bridge and connecting ${agents} agents, seed ${seed}`)
-  const load = await MovingLoad.open(
-    {
-      agents: agents + (agents % 2),
-      ratePerSecond: flags.rate ?? defaults.ratePerSecond,
-      payloadBytes: defaults.payloadBytes,
-      deadlineMs: flags.deadline ?? defaults.deadlineMs,
-      roundDurationMs,
-      seed,
-      options: { observe: `${read.plan.evidence.intervalMs}ms` },
-      durability: 'os',
-      transport: flags.transport ?? 'websocket',
-    },
-    {
-      onProgress: () => undefined,
-      onRound: ({ round, counts }) =>
-        tell(
-          `load, round ${round + 1}: ${counts.completed} of ${counts.scheduled} completed, ${counts.lost} lost, ${counts.duplicated} duplicated`,
-        ),
-      onNote: tell,
-    },
-  )
+  const sizes = {
+    agents: flags.agents ?? defaults.agents,
+    ratePerSecond: flags.rate ?? defaults.ratePerSecond,
+    deadlineMs: flags.deadline ?? defaults.deadlineMs,
+    roundDurationMs,
+    durability: 'os',
+  } as const
+  const load = await openMovingLoad(sizes, read.plan.evidence.intervalMs, flags, tell)
   try {
     const system = { kind: 'bridge', address: load.engine.url } as const
     const folder = await beginWith(read, flags.output ?? 'migrations', system, 'here')

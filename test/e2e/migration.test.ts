@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MigrationAccount } from '../../src/measurement/migration-account.ts'
 import type { DecisionExplanation, MigrationStatus } from '../../src/measurement/migration-document.ts'
+import type { MovesDocument } from '../../src/measurement/moves-document.ts'
 import { Sandbox, type RunningCommand } from './lighthouse-cli.ts'
 
 const sandbox = new Sandbox()
@@ -95,6 +96,26 @@ describe('a rehearsal', () => {
     expect(explained.stdout).toMatch(/^DECISION: roll back \(full\), to 0 %/)
   }, 120_000)
 })
+
+it('moves agents back and forth with the node killed, and accounts for everything', async () => {
+  const words = ['bench', 'migration', '--agents', '20', '--rate', '60', '--dwell', '7s', '--output', 'moves', '--json']
+  const done = await sandbox.run(...words)
+  expect(done.code, done.stderr).toBe(0)
+  const { moves, kill, total, broken, account, migration } = JSON.parse(done.stdout) as MovesDocument
+  expect(moves.map(({ fromPercentage, toPercentage }) => [fromPercentage, toPercentage])).toEqual([
+    [0, 5],
+    [5, 25],
+    [25, 50],
+    [50, 100],
+    [100, 0],
+  ])
+  expect(moves.every(({ switchedMs }) => switchedMs !== null)).toBe(true)
+  expect(kill).toMatchObject({ percentage: 50 })
+  expect([broken, total.completed]).toEqual([[], total.scheduled])
+  expect(account.migration).toBe(migration.id)
+  const dry = await sandbox.run('bench', 'migration', '--dry-run')
+  expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/^1000 agents, 1000 exchanges\/s/)])
+}, 120_000)
 
 describe('a migration of a bridge', () => {
   let bridge: { command: RunningCommand; url: string }

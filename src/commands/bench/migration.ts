@@ -1,8 +1,7 @@
 /** `lighthouse bench migration`: moves agents back and forth under load, with a node killed in the middle. */
-import { choiceFlag, durationFlag, numberFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
-import { parseSeed } from '../../configuration/values.ts'
+import { choiceFlag, durationFlag, switchFlag } from '../../configuration/flags.ts'
+import { movingLoadFlags } from '../../configuration/moving-load-request.ts'
 import { BaseCommand } from '../../base-command.ts'
-import { switchFlag } from '../../configuration/flags.ts'
 import { outputFlag } from '../../migration-command.ts'
 
 const size = 'SIZE'
@@ -32,17 +31,7 @@ in a folder of migrations. Exit code 0 when nothing was lost, duplicated or reor
       { summary: 'How long each share is kept', example: '1m', group: size },
       { min: 7000, max: 86_400_000 },
     ),
-    agents: wholeFlag('agents', { summary: 'Agents', example: '2000', group: load }, { min: 20, max: 20_000 }),
-    rate: numberFlag(
-      'rate',
-      { summary: 'Exchanges offered per second', example: '2000', group: load },
-      { min: 1, max: 100_000 },
-    ),
-    transport: choiceFlag(
-      'transport',
-      { summary: 'What carries push (default websocket)', example: 'sse', group: load },
-      ['websocket', 'sse'] as const,
-    ),
+    ...movingLoadFlags,
     durability: choiceFlag(
       'durability',
       {
@@ -51,16 +40,6 @@ in a folder of migrations. Exit code 0 when nothing was lost, duplicated or reor
         group: load,
       },
       ['memory', 'os', 'fsync'] as const,
-    ),
-    seed: textFlag(
-      'seed',
-      {
-        summary: 'Every draw of the load derives from it (default: a fresh one, printed)',
-        example: '7f3a',
-        group: load,
-      },
-      '<seed>',
-      parseSeed,
     ),
     'dry-run': switchFlag('dry-run', { summary: 'Print the plan and start nothing', example: '', group: 'OUTPUT' }),
   }

@@ -1,7 +1,7 @@
 /** `lighthouse migrate rehearse`: a plan tried on a bridge and a load of its own. */
 import { string as textArgument } from '@oclif/core/args'
-import { choiceFlag, durationFlag, numberFlag, textFlag, wholeFlag } from '../../configuration/flags.ts'
-import { parseSeed } from '../../configuration/values.ts'
+import { durationFlag, numberFlag } from '../../configuration/flags.ts'
+import { movingLoadFlags } from '../../configuration/moving-load-request.ts'
 import { certificateFlags, MigrationCommand, outputFlag } from '../../migration-command.ts'
 import { LighthouseError } from '../../platform/errors.ts'
 
@@ -12,7 +12,7 @@ export default class MigrateRehearse extends MigrationCommand {
   static override summary = 'Try a plan on a bridge and a load of its own, with or without a planted regression'
 
   static override description = `FILE is a plan (docs/migration.md), or the name of a shipped one: quick or runsheet. A bridge and a load are started as processes of their own on loopback, the plan is carried
-out on them as on a live system, and every exchange of the load is accounted for. With --plant-from the bridge's event loop is stalled for half of the time
+out on them as on a live system, and every exchange of the load is accounted for. By default 200 agents and 500 exchanges a second. With --plant-from the bridge's event loop is stalled for half of the time
 while at least that share of agents is on push, which is what the plan's trips have to see.
 Exit code 0 when it is completed, 21 when it was rolled back, 22 when an exchange was lost, duplicated or misdelivered.`
 
@@ -28,35 +28,11 @@ Exit code 0 when it is completed, 21 when it was rolled back, 22 when an exchang
   static override flags = {
     ...outputFlag,
     ...certificateFlags,
-    agents: wholeFlag(
-      'agents',
-      { summary: 'Agents (default 200)', example: '1000', group: load },
-      { min: 2, max: 20_000 },
-    ),
-    rate: numberFlag(
-      'rate',
-      { summary: 'Exchanges offered per second (default 500)', example: '1000', group: load },
-      { min: 1, max: 100_000 },
-    ),
+    ...movingLoadFlags,
     deadline: durationFlag(
       'deadline',
       { summary: 'After this an exchange counts as timed out (default 10s)', example: '5s', group: load },
       { min: 100, max: 600_000 },
-    ),
-    transport: choiceFlag(
-      'transport',
-      { summary: 'What carries push (default websocket)', example: 'sse', group: load },
-      ['websocket', 'sse'] as const,
-    ),
-    seed: textFlag(
-      'seed',
-      {
-        summary: 'Every draw of the load derives from it (default: a fresh one, printed)',
-        example: '7f3a',
-        group: load,
-      },
-      '<seed>',
-      parseSeed,
     ),
     'plant-from': numberFlag(
       'plant-from',

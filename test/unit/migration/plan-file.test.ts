@@ -9,7 +9,7 @@ const shipped = (name: string): string => new URL(`../../../fixtures/migration/$
 const hour = 3_600_000
 
 describe('the shipped plans', () => {
-  it('the runsheet: a week of baseline, a canary of 5 % for 48 h under 300 ms, then in quarters', () => {
+  it('the runsheet: a week of baseline, a canary of 5 % for 48 h under 300 ms, then in quarters, then the end of the old path', () => {
     const plan = readPlanFile(shipped('runsheet'))
     expect(plan.phases.map(({ name, percentage, soakMs }) => [name, percentage, soakMs / hour])).toEqual([
       ['baseline', 0, 168],
@@ -18,7 +18,20 @@ describe('the shipped plans', () => {
       ['half', 50, 168],
       ['three-quarters', 75, 168],
       ['all', 100, 168],
+      ['legacy-off', 100, 168],
     ])
+    expect(plan.phases[0]?.requires).toMatchObject([
+      { kind: 'run', suite: 'comparison', decision: 'valid' },
+      {
+        kind: 'certificate',
+        suite: 'scaling',
+        decision: 'APPROVED',
+        minAgents: 10_000,
+        maxAgeMs: 7 * 24 * hour,
+        sameCommit: true,
+      },
+    ])
+    expect(plan.phases.map(({ switches }) => switches).slice(-2)).toEqual([{ deprecation: true }, { legacyOff: true }])
     expect(plan.phases[1]?.gates.map(({ expression }) => expression)).toEqual([
       'candidate.delivery.p99 < 300ms over 48h',
       'candidate.errorRate < 0.1% over 48h',

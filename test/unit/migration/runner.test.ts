@@ -94,7 +94,7 @@ describe('a process that is killed', () => {
         expect(kinds(folder)).toEqual(allPhases)
         expect(shares(system)).toEqual([0, 5, 50, 100])
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
   })
 
