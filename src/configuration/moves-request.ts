@@ -10,6 +10,7 @@ import type { MovesDocument } from '../measurement/moves-document.ts'
 import { openMigration, readMigration } from '../migration/folders.ts'
 import { parsePlan } from '../migration/plan-file.ts'
 import { statusOf } from '../migration/status.ts'
+import { LighthouseError } from '../platform/errors.ts'
 import { exitCodeOfMoves, movedShares, movesPlanText, runMoves } from '../suites/moves.ts'
 
 export interface MovesFlags extends MovingLoadFlagValues {
@@ -28,17 +29,23 @@ interface Sizes {
 }
 
 const profiles: Readonly<Record<ProfileName, Sizes>> = {
-  smoke: { agents: 100, ratePerSecond: 200, dwellMs: 10_000 },
+  smoke: { agents: 200, ratePerSecond: 200, dwellMs: 20_000 },
   standard: { agents: 1000, ratePerSecond: 1000, dwellMs: 30_000 },
   full: { agents: 10_000, ratePerSecond: 1000, dwellMs: 600_000 },
 }
 const deadlineMs = 10_000
+/** At 5 % none of them is moved in 6 of 1,000 cases. */
+const leastAgents = 100
 /** Longer than a move, and short enough that memory holds one. */
 const longestRoundMs = 60_000
 
 export function movesSizes(flags: MovesFlags): Sizes & { readonly profile: ProfileName; readonly durationMs: number } {
   const profile = flags.profile ?? 'standard'
   const agents = flags.agents ?? profiles[profile].agents
+  if (agents < leastAgents)
+    throw new LighthouseError('USAGE', `the first share is 5 %, and of ${agents} agents that may be nobody`, {
+      suggestions: [`Use --agents ${leastAgents} or more.`],
+    })
   const dwellMs = flags.dwell ?? profiles[profile].dwellMs
   return {
     profile,

@@ -44,7 +44,7 @@ export function movesPlanText(dwellMs: number): string {
   const phase = (name: string, percentage: number, gate: string): string =>
     `  - { name: ${name}, percentage: ${percentage}, soak: ${dwellMs}ms, gates: ['${gate}'] }\n`
   return `name: moves
-evidence: { interval: 1s, settle: ${settleMs}ms, coverage: 0.1, patience: 100, window: 1m }
+evidence: { interval: 1s, settle: ${settleMs}ms, coverage: 0.1, patience: 5, window: 1m }
 counted: { lost: 1, securityViolations: 1, failedHealthChecks: 60 }
 watchAfter: 1h
 phases:
@@ -71,8 +71,8 @@ export async function runMoves(
   signal: AbortSignal,
 ): Promise<Measured & { readonly account: MigrationAccount }> {
   const { open, load } = inputs
-  const bench = new MovesBench(inputs)
   const over = new AbortController()
+  const bench = new MovesBench(inputs, () => over.abort())
   const either = AbortSignal.any([signal, over.signal])
   try {
     const loading = load.run(signal)
@@ -109,9 +109,11 @@ class MovesBench {
   private isBroken = false
   private kill: MovesDocument['kill'] = null
   private signal: AbortSignal = new AbortController().signal
+  private readonly onHold: () => void
 
-  constructor(inputs: MovesParts) {
+  constructor(inputs: MovesParts, onHold: () => void) {
     this.inputs = inputs
+    this.onHold = onHold
     this.client = new AdminClient({ url: inputs.load.engine.url, adminKey: inputs.load.adminKey })
   }
 
@@ -137,6 +139,8 @@ class MovesBench {
       if (from !== entry.percentage) this.watching.push(this.watchMove(from, entry.percentage))
     }
     if (entry.kind === 'decision' && entry.decision.kind === 'complete') this.askBack()
+    // Nobody was on the new path, or nothing was delivered there: it will not be seen.
+    if (entry.kind === 'decision' && entry.decision.kind === 'hold') this.onHold()
     if (entry.kind !== 'input' || entry.input.type !== 'observed') return
     const { observation } = entry.input
     if (!this.isBroken && observation.fromMs >= this.sharesSince + settleMs)

@@ -28,8 +28,12 @@ in a folder of migrations. Exit code 0 when nothing was lost, duplicated or reor
     ] as const),
     dwell: durationFlag(
       'dwell',
-      { summary: 'How long each share is kept', example: '1m', group: size },
-      { min: 7000, max: 86_400_000 },
+      {
+        summary: 'How long each share is kept, longer than agents wait for push after the node died',
+        example: '1m',
+        group: size,
+      },
+      { min: 20_000, max: 86_400_000 },
     ),
     ...movingLoadFlags,
     durability: choiceFlag(
